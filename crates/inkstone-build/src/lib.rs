@@ -1,0 +1,1 @@
+//! For build.rs: build information and protobuf code generation.

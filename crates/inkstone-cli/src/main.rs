@@ -1,0 +1,2 @@
+//! The inkstone command.
+fn main() {}

@@ -1,0 +1,1 @@
+//! From a target to a changing set of endpoints, and the balancers over them.

@@ -1,0 +1,1 @@
+//! Time-outs, limits and observation around one call, the same for every protocol.

@@ -1,0 +1,1 @@
+//! Kubernetes: services found by watching their EndpointSlices.

@@ -1,0 +1,1 @@
+//! Logs, metrics and the call record, with their fixed names.

@@ -1,1 +1,10 @@
-//! For build.rs: build information and protobuf code generation.
+#![doc = include_str!("../README.md")]
+
+mod error;
+mod git;
+mod info;
+mod protos;
+
+pub use error::Error;
+pub use info::{Info, info};
+pub use protos::{Protos, protos};

@@ -1,4 +1,6 @@
 //! Build information over temporary git repositories, and code from temporary protobuf files.
 
+#![allow(clippy::unwrap_used)]
+
 mod info;
 mod protos;

@@ -1,0 +1,180 @@
+//! A value that may change while the program runs.
+
+use std::{
+    any::Any,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use arc_swap::ArcSwap;
+use tokio::sync::watch;
+
+/// Hands a new value on; `false` once there is nobody left to hand it to.
+type Follower<T> = Box<dyn Fn(&T) -> bool + Send + Sync>;
+
+/// A value that follows the configuration: read it when it is needed, do not keep a copy.
+///
+/// Reading takes no lock. Clones share the value.
+///
+/// ```
+/// use inkstone_config::Live;
+/// let (limit, adjust) = Live::adjustable(10);
+/// let double = limit.map(|limit| limit * 2);
+/// adjust.set(21);
+/// assert_eq!((*limit.get(), *double.get()), (21, 42));
+/// ```
+pub struct Live<T>(Arc<Shared<T>>);
+
+struct Shared<T> {
+    value: ArcSwap<T>,
+    version: watch::Sender<u64>,
+    /// Locked while a value is set, so that a follower that joins misses nothing.
+    followers: Mutex<Vec<Follower<T>>>,
+    /// What a mapped value follows must live as long as the mapped value.
+    _upstream: Option<Box<dyn Any + Send + Sync>>,
+}
+
+impl<T: Send + Sync + 'static> Live<T> {
+    /// A value that never changes.
+    pub fn fixed(value: T) -> Self {
+        Self::new(value, None)
+    }
+
+    /// A value and the handle that changes it, for tests and for sources other than the configuration.
+    pub fn adjustable(value: T) -> (Self, Adjust<T>) {
+        let live = Self::fixed(value);
+        (live.clone(), Adjust(live))
+    }
+
+    fn new(value: T, upstream: Option<Box<dyn Any + Send + Sync>>) -> Self {
+        Self(Arc::new(Shared {
+            value: ArcSwap::from_pointee(value),
+            version: watch::Sender::new(0),
+            followers: Mutex::default(),
+            _upstream: upstream,
+        }))
+    }
+
+    /// The value as it is now.
+    pub fn get(&self) -> Arc<T> {
+        self.0.value.load_full()
+    }
+
+    /// Waits for changes from here on.
+    pub fn changes(&self) -> LiveChanges<T> {
+        LiveChanges {
+            live: self.clone(),
+            version: self.0.version.subscribe(),
+        }
+    }
+
+    /// A part or a product of this value, which follows its changes.
+    ///
+    /// `f` runs once now and once for every change, on the thread that applies the change.
+    pub fn map<U, F>(&self, f: F) -> Live<U>
+    where
+        U: Send + Sync + 'static,
+        F: Fn(&T) -> U + Send + Sync + 'static,
+    {
+        let mut followers = self.0.followers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mapped = Live::new(f(&self.get()), Some(Box::new(self.clone())));
+        let weak = Arc::downgrade(&mapped.0);
+        followers.push(Box::new(move |value| {
+            weak.upgrade().map(|shared| Live(shared).set(f(value))).is_some()
+        }));
+        mapped
+    }
+
+    pub(crate) fn set(&self, value: T) {
+        let mut followers = self.0.followers.lock().unwrap_or_else(PoisonError::into_inner);
+        let value = Arc::new(value);
+        self.0.value.store(Arc::clone(&value));
+        followers.retain(|follow| follow(&value));
+        self.0.version.send_modify(|version| *version += 1);
+    }
+}
+
+impl<T> Clone for Live<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Live<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Live").field(&self.0.value.load()).finish()
+    }
+}
+
+/// The changes of a [`Live`] value, from [`Live::changes`].
+pub struct LiveChanges<T> {
+    live: Live<T>,
+    version: watch::Receiver<u64>,
+}
+
+impl<T: Send + Sync + 'static> LiveChanges<T> {
+    /// Waits for a change that has not been seen and returns the newest value.
+    ///
+    /// Several changes between two calls count as one. Cancel safe. A value that no longer changes
+    /// leaves this waiting, so wait beside something else that ends.
+    pub async fn changed(&mut self) -> Arc<T> {
+        // The sender lives in `self.live`, so it cannot have gone away.
+        let _ = self.version.changed().await;
+        self.live.get()
+    }
+}
+
+impl<T> fmt::Debug for LiveChanges<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LiveChanges").finish_non_exhaustive()
+    }
+}
+
+/// Changes a [`Live`] value made by [`Live::adjustable`].
+pub struct Adjust<T>(Live<T>);
+
+impl<T: Send + Sync + 'static> Adjust<T> {
+    /// Puts a new value in force.
+    pub fn set(&self, value: T) {
+        self.0.set(value);
+    }
+}
+
+impl<T> fmt::Debug for Adjust<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Adjust").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mapped_value_follows_through_several_steps() {
+        let (live, adjust) = Live::adjustable(1);
+        let last = live.map(|n| n + 1).map(|n| n * 10);
+        assert_eq!(*last.get(), 20);
+        adjust.set(4);
+        assert_eq!(*last.get(), 50);
+    }
+
+    #[test]
+    fn a_dropped_follower_is_forgotten() {
+        let (live, adjust) = Live::adjustable(1);
+        drop(live.map(|n| n + 1));
+        adjust.set(2);
+        assert_eq!(live.0.followers.lock().unwrap().len(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_change_made_before_waiting_is_seen() {
+        let (live, adjust) = Live::adjustable(1);
+        let mut changes = live.changes();
+        adjust.set(2);
+        adjust.set(3);
+        assert_eq!(*changes.changed().await, 3);
+        let waits = tokio::time::timeout(std::time::Duration::from_millis(5), changes.changed());
+        assert!(waits.await.is_err());
+    }
+}

@@ -1,0 +1,138 @@
+//! Keeps secrets out of what is printed.
+
+use std::borrow::Cow;
+
+use crate::values::MASK;
+
+/// Parts of key names whose values are hidden even where nothing declares them secret: a misspelt
+/// `pasword` still ends in a word that gives it away.
+const TELLTALE: &[&str] = &[
+    "password",
+    "passwd",
+    "pasword",
+    "passphrase",
+    "secret",
+    "token",
+    "credential",
+    "private_key",
+    "api_key",
+];
+
+/// Whether a key's name suggests that its value is secret.
+pub(crate) fn telltale(key: &str) -> bool {
+    let key = key.to_ascii_lowercase().replace('-', "_");
+    TELLTALE.iter().any(|word| key.contains(word))
+}
+
+/// `scheme://user:password@host` without the password.
+pub(crate) fn address(text: &str) -> Cow<'_, str> {
+    let Some(start) = text.find("://").map(|at| at + 3) else {
+        return Cow::Borrowed(text);
+    };
+    let end = text[start..]
+        .find(['/', '?', '#', '"', '\'', ' '])
+        .map_or(text.len(), |at| start + at);
+    let authority = &text[start..end];
+    match authority
+        .rsplit_once('@')
+        .and_then(|(user, host)| Some((user.split_once(':')?.0, host)))
+    {
+        Some((user, host)) => {
+            format!("{}{user}:{MASK}@{host}{}", &text[..start], address(&text[end..])).into()
+        }
+        None if text[end..].contains("://") => format!("{}{}", &text[..end], address(&text[end..])).into(),
+        None => Cow::Borrowed(text),
+    }
+}
+
+/// A line of a source with the secrets at `places` (column and length in characters) masked, and with
+/// everything masked that follows a telltale key.
+pub(crate) fn line(line: &str, places: impl Iterator<Item = (u32, u32)>) -> String {
+    let mut chars: Vec<Option<char>> = line.chars().map(Some).collect();
+    for (column, len) in places {
+        blank(&mut chars, column.saturating_sub(1) as usize, len as usize);
+    }
+    if let Some(from) = after_telltale(line) {
+        blank(&mut chars, from, usize::MAX);
+    }
+    let mut masked = String::with_capacity(line.len());
+    for (index, char) in chars.iter().enumerate() {
+        match char {
+            Some(char) => masked.push(*char),
+            None if index == 0 || chars[index - 1].is_some() => masked.push_str(MASK),
+            None => {}
+        }
+    }
+    address(&masked).into_owned()
+}
+
+fn blank(chars: &mut [Option<char>], from: usize, len: usize) {
+    let until = from.saturating_add(len).min(chars.len());
+    if let Some(range) = chars.get_mut(from..until) {
+        range.fill(None);
+    }
+}
+
+/// The index in characters of the value of the first telltale key of this line.
+fn after_telltale(line: &str) -> Option<usize> {
+    let mut word = String::new();
+    let mut chars = line.chars().enumerate().peekable();
+    while let Some((index, char)) = chars.next() {
+        match char {
+            '=' | ':' if telltale(&word) => {
+                let value = line.chars().skip(index + 1).position(|c| !c.is_whitespace())?;
+                let from = index + 1 + value;
+                // A reference names where the secret is kept and is worth showing.
+                let rest: String = line.chars().skip(from).collect();
+                let shown =
+                    ["\"${", "'${", "${"].iter().any(|start| rest.starts_with(start)) && !rest.contains(":-");
+                return (!shown).then_some(from);
+            }
+            '=' | ',' | '{' | '[' => word.clear(),
+            _ => word.push(char),
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_in_an_address_is_masked() {
+        for (text, masked) in [
+            ("127.0.0.1:80", "127.0.0.1:80"),
+            ("k8s:///a.b:grpc", "k8s:///a.b:grpc"),
+            ("mysql://root@h:1/d", "mysql://root@h:1/d"),
+            ("mysql://root:pw@h:1/d", "mysql://root:***@h:1/d"),
+            ("a://u:p@h,b://u:q@i", "a://u:***@i"),
+            (
+                r#"x = ["a://u:p@h", "b://u:q@i/"]"#,
+                r#"x = ["a://u:***@h", "b://u:***@i/"]"#,
+            ),
+        ] {
+            assert_eq!(address(text), masked);
+        }
+    }
+
+    #[test]
+    fn a_line_is_masked_at_known_places_and_after_telltale_keys() {
+        for (text, places, masked) in [
+            ("a = \"geheim\" # x", vec![(5, 8)], "a = *** # x"),
+            ("db_password = \"x", vec![], "db_password = ***"),
+            ("pasword: x", vec![], "pasword: ***"),
+            ("{ \"token\": \"x\" }", vec![], "{ \"token\": ***"),
+            (
+                "o = { user = 5, password = \"x\" }",
+                vec![],
+                "o = { user = 5, password = ***",
+            ),
+            ("token = \"${env:TOKEN}\"", vec![], "token = \"${env:TOKEN}\""),
+            ("token = \"${env:TOKEN:-x}\"", vec![], "token = ***"),
+            ("pool_size = 3", vec![], "pool_size = 3"),
+        ] {
+            assert_eq!(line(text, places.into_iter()), masked);
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Where a value comes from.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use sha2::{Digest, Sha256};
+
+/// One source of configuration: a file, a text, an environment variable, `--set`, or the defaults.
+pub struct Source {
+    /// The path as it was given, `environment NAME`, `--set` or `default`.
+    pub name: Arc<str>,
+    /// The whole text; empty where there is none to quote.
+    pub text: Arc<str>,
+    /// SHA-256 of the bytes in hexadecimal, for files and texts; empty otherwise.
+    pub hash: String,
+    /// Where secrets stand in the text: line, column, length. Found while tables are read.
+    secrets: Mutex<Vec<(u32, u32, u32)>>,
+}
+
+impl Source {
+    /// A text with a name, as read from a file.
+    pub fn new(name: &str, text: &str) -> Self {
+        Self {
+            hash: sha256(text.as_bytes()),
+            ..Self::unquoted(name, text)
+        }
+    }
+
+    /// A source without lines, such as an environment variable.
+    pub(crate) fn nameless(name: &str) -> Self {
+        Self::unquoted(name, "")
+    }
+
+    fn unquoted(name: &str, text: &str) -> Self {
+        Self {
+            name: name.into(),
+            text: text.into(),
+            hash: String::new(),
+            secrets: Mutex::default(),
+        }
+    }
+
+    /// Remembers that a secret stands here, so that no report quotes it.
+    pub(crate) fn hide(&self, line: u32, column: u32, len: u32) {
+        let mut secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+        if line > 0 && !secrets.contains(&(line, column, len)) {
+            secrets.push((line, column, len));
+        }
+    }
+
+    /// A line as reports may quote it: secrets are masked.
+    pub(crate) fn line(&self, number: u32) -> Option<String> {
+        let index = usize::try_from(number.checked_sub(1)?).ok()?;
+        let line = self.text.lines().nth(index)?;
+        let secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+        let here = secrets
+            .iter()
+            .filter(|(line, ..)| *line == number)
+            .map(|(_, column, len)| (*column, *len));
+        Some(crate::mask::line(line, here))
+    }
+}
+
+/// SHA-256 in hexadecimal.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source")
+            .field("name", &self.name)
+            .field("hash", &self.hash)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The place of one key or value.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// The source.
+    pub source: Arc<Source>,
+    /// The line, from 1; 0 where there are no lines (environment, flags, defaults).
+    pub line: u32,
+    /// The column in characters, from 1; 0 where there are no lines.
+    pub column: u32,
+    /// How many characters it takes on its first line.
+    pub len: u32,
+}
+
+impl Origin {
+    /// A source as a whole, without a line.
+    pub const fn whole(source: Arc<Source>) -> Self {
+        Self {
+            source,
+            line: 0,
+            column: 0,
+            len: 0,
+        }
+    }
+
+    /// Whether this is a component's own default.
+    pub fn is_default(&self) -> bool {
+        &*self.source.name == "default"
+    }
+}
+
+/// `file:line:column`, or the name of the source where there are no lines.
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.source.name)?;
+        if self.line > 0 {
+            write!(f, ":{}:{}", self.line, self.column)
+        } else {
+            Ok(())
+        }
+    }
+}

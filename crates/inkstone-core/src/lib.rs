@@ -1,1 +1,23 @@
-//! App, Component, Server: what a service is made of, how it starts and how it stops.
+#![doc = include_str!("../README.md")]
+
+mod app;
+mod build_info;
+mod component;
+mod cx;
+mod entry;
+mod error;
+mod flags;
+mod handle;
+mod jobs;
+mod lifecycle;
+mod load;
+mod signal;
+
+pub use app::{App, AppConfig};
+pub use build_info::BuildInfo;
+pub use component::{Bound, Component, Health, Load, Server};
+pub use cx::Cx;
+pub use entry::main;
+pub use error::{Error, Result};
+pub use handle::{AppHandle, Instance, Phase};
+pub use load::{Loader, Section};

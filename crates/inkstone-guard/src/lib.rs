@@ -1,1 +1,16 @@
-//! Time-outs, limits and observation around one call, the same for every protocol.
+#![doc = include_str!("../README.md")]
+
+mod body;
+mod call;
+mod capture;
+mod config;
+pub mod deadline;
+mod guard;
+mod http;
+
+pub use body::GuardedBody;
+pub use call::{Call, Op};
+pub use capture::Capture;
+pub use config::{GuardConfig, MethodConfig};
+pub use guard::{CallError, Failure, Guard};
+pub use http::{GuardLayer, GuardService, HttpProtocol};

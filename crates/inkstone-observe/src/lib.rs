@@ -1,1 +1,12 @@
-//! Logs, metrics and the call record, with their fixed names.
+#![doc = include_str!("../README.md")]
+
+mod caller;
+mod log;
+mod metrics;
+pub mod names;
+mod record;
+
+pub use log::{LogConfig, LogFormat};
+pub use metrics::Metrics;
+pub use prometheus_client;
+pub use record::{Outcome, Protocol, Recorder};

@@ -1,0 +1,202 @@
+//! The shared inside of an app, as its components and its governor see it.
+
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use inkstone_config::Settings;
+use inkstone_observe::Metrics;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::build_info::BuildInfo;
+use crate::component::{Component, Health};
+use crate::error::Error;
+use crate::flags::Flags;
+
+/// Where an app is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Loading, building, binding.
+    Starting,
+    /// Serving.
+    Ready,
+    /// Told to stop: not ready any more, still serving what comes, then finishing what is in flight.
+    Draining,
+    /// Done.
+    Stopped,
+}
+
+/// A view of an app that its parts hold. A handle: clones share the app.
+#[derive(Clone)]
+pub struct AppHandle(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) name: String,
+    pub(crate) build: BuildInfo,
+    pub(crate) flags: Flags,
+    pub(crate) settings: Settings,
+    pub(crate) metrics: Metrics,
+    pub(crate) debug: bool,
+    pub(crate) phase: watch::Sender<Phase>,
+    /// Asks for a graceful stop.
+    pub(crate) stop_asked: CancellationToken,
+    pub(crate) stop: CancellationToken,
+    pub(crate) stop_last: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+    instances: Mutex<Vec<Arc<Instance>>>,
+    provided: Mutex<HashMap<TypeId, Box<dyn Any + Send + Sync>>>,
+}
+
+/// One built component, with its type erased.
+pub struct Instance {
+    /// Its kind.
+    pub kind: &'static str,
+    /// Its key in the configuration.
+    pub name: Arc<str>,
+    health: Box<dyn Fn() -> BoxFuture<'static, Health> + Send + Sync>,
+    pub(crate) close: Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>,
+}
+
+impl AppHandle {
+    pub(crate) fn new(name: String, build: BuildInfo, flags: Flags, settings: Settings, debug: bool) -> Self {
+        let metrics = Metrics::new();
+        metrics.build_info(BuildInfo { name: name.clone(), ..build.clone() }.labels());
+        let stop = CancellationToken::new();
+        Self(Arc::new(Inner {
+            build: BuildInfo { name: name.clone(), ..build },
+            name,
+            flags,
+            settings,
+            metrics,
+            debug,
+            phase: watch::Sender::new(Phase::Starting),
+            stop_asked: CancellationToken::new(),
+            stop,
+            stop_last: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            instances: Mutex::default(),
+            provided: Mutex::default(),
+        }))
+    }
+
+    /// The service's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// What was built, from what.
+    #[must_use]
+    pub fn build_info(&self) -> &BuildInfo {
+        &self.0.build
+    }
+
+    /// The configuration.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// The metrics.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    /// Whether calls print their six-tuple.
+    #[must_use]
+    pub fn debug(&self) -> bool {
+        self.0.debug
+    }
+
+    /// Where the app is in its life; the receiver also tells of changes.
+    #[must_use]
+    pub fn phase(&self) -> watch::Receiver<Phase> {
+        self.0.phase.subscribe()
+    }
+
+    /// The components built so far, in that order.
+    #[must_use]
+    pub fn instances(&self) -> Vec<Arc<Instance>> {
+        self.0.instances.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Starts a graceful stop, as SIGTERM does.
+    pub fn stop(&self) {
+        self.0.stop_asked.cancel();
+    }
+
+    /// Runs `work` beside the servers. Shutdown waits for it, so it must end when `stopping` is cancelled.
+    pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.0.tasks.spawn(work);
+    }
+
+    /// What the user gave the app with [`App::provide`](crate::App::provide).
+    #[must_use]
+    pub fn provided<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
+        let provided = self.0.provided.lock().unwrap_or_else(PoisonError::into_inner);
+        provided.get(&TypeId::of::<T>())?.downcast_ref().cloned()
+    }
+
+    pub(crate) fn provide<T: Clone + Send + Sync + 'static>(&self, value: T) {
+        let mut provided = self.0.provided.lock().unwrap_or_else(PoisonError::into_inner);
+        provided.insert(TypeId::of::<T>(), Box::new(value));
+    }
+
+    /// Before anything is touched: every problem found so far, or the end of `--check`.
+    pub(crate) fn begin(&self) -> Result<(), Error> {
+        let mut problems = self.0.settings.problems();
+        if self.0.flags.check {
+            problems.extend(self.0.settings.unread_tables());
+        }
+        if problems.has_errors() {
+            return Err(problems.into());
+        }
+        if self.0.flags.check { Err(Error::checked()) } else { Ok(()) }
+    }
+
+    pub(crate) fn built<C: Component>(&self, kind: &'static str, name: Arc<str>, component: C) {
+        let closing = component.clone();
+        let instance = Instance {
+            kind,
+            name,
+            health: Box::new(move || {
+                let component = component.clone();
+                async move { component.health().await }.boxed()
+            }),
+            close: Box::new(move || {
+                let component = closing.clone();
+                async move { component.close().await }.boxed()
+            }),
+        };
+        self.0.instances.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::new(instance));
+    }
+
+    pub(crate) fn take_instances(&self) -> Vec<Arc<Instance>> {
+        std::mem::take(&mut self.0.instances.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Instance {
+    /// Whether it can serve now; asked anew each time.
+    pub async fn health(&self) -> Health {
+        (self.health)().await
+    }
+}
+
+impl fmt::Debug for Instance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Instance").field("kind", &self.kind).field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for AppHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AppHandle").field("name", &self.0.name).finish_non_exhaustive()
+    }
+}

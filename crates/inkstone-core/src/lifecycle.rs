@@ -1,0 +1,186 @@
+//! Starting → Ready → Draining → Stopped.
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use inkstone_config::{Problems, ReloadOutcome, Watching};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::app::{App, ServerEntry};
+use crate::error::Result;
+use crate::handle::{AppHandle, Phase};
+use crate::jobs;
+use crate::signal::{Signals, Stop};
+
+/// Longest wait for one component to close.
+const CLOSE: Duration = Duration::from_secs(5);
+
+type Serving = FuturesUnordered<BoxFuture<'static, (String, Result)>>;
+
+/// What is being served: two groups, because the governor goes last.
+struct Servers {
+    first: Serving,
+    last: Serving,
+}
+
+pub(crate) async fn run(app: App) -> Result {
+    let App { handle, config, servers, jobs } = app;
+    let ran = if handle.0.flags.job.is_empty() {
+        match handle.begin() {
+            Ok(()) => serve(&handle, &config, servers).await,
+            Err(error) => Err(error),
+        }
+    } else {
+        jobs::run(&handle, jobs).await
+    };
+    close(&handle).await;
+    handle.0.phase.send_replace(Phase::Stopped);
+    ran
+}
+
+async fn serve(handle: &AppHandle, config: &crate::AppConfig, servers: Vec<ServerEntry>) -> Result {
+    let started = Instant::now();
+    let mut signals = Signals::listen(handle)?;
+    let mut servers = bind(servers).await?;
+    let _watching = watch_settings(handle);
+    for problem in handle.settings().unread_tables().iter() {
+        tracing::warn!(code = problem.code.as_str(), "{}", problem.message);
+    }
+    handle.0.phase.send_replace(Phase::Ready);
+    tracing::info!(name = handle.name(), version = handle.build_info().version, after = ?started.elapsed(), "ready");
+
+    let mut failed = Problems::default();
+    let stop = tokio::select! {
+        stop = signals.stop() => stop,
+        ended = servers.next() => {
+            note(&mut failed, ended);
+            Stop::Failed
+        }
+    };
+    tracing::info!(reason = ?stop, "stopping");
+    let deadline = Instant::now() + *config.stop_within;
+    tokio::select! {
+        () = stop_gracefully(handle, config, &mut servers, stop, &mut failed) => {}
+        () = tokio::time::sleep_until(deadline) => {
+            failed.push(late(config));
+        }
+        () = signals.again() => {
+            tracing::warn!("told to stop a second time: ending at once");
+        }
+    }
+    if failed.is_empty() { Ok(()) } else { Err(failed.into()) }
+}
+
+/// Binds in order. A server that cannot be bound stops all: those bound before it are let go.
+async fn bind(entries: Vec<ServerEntry>) -> Result<Servers> {
+    let servers = Servers { first: FuturesUnordered::new(), last: FuturesUnordered::new() };
+    for ServerEntry { cx, last, bind } in entries {
+        let bound = bind.await?;
+        tracing::info!(kind = cx.kind, name = %cx.name, address = %bound.endpoint, "listening");
+        let name = cx.name.to_string();
+        let group = if last { &servers.last } else { &servers.first };
+        // Each on a task of its own: one that is busy must not hold up the others.
+        let serving = tokio::spawn(bound.serve);
+        group.push(Box::pin(async move {
+            let result = match serving.await {
+                Ok(result) => result,
+                Err(panic) => Err(cx.fault(inkstone_config::Code::Panic, format!("the server panicked: {panic}")).into()),
+            };
+            (name, result)
+        }));
+    }
+    Ok(servers)
+}
+
+async fn stop_gracefully(
+    handle: &AppHandle,
+    config: &crate::AppConfig,
+    servers: &mut Servers,
+    stop: Stop,
+    failed: &mut Problems,
+) {
+    handle.0.phase.send_replace(Phase::Draining);
+    if stop == Stop::Terminated {
+        tokio::time::sleep(*config.drain).await;
+    }
+    handle.0.stop.cancel();
+    while let Some(ended) = servers.first.next().await {
+        note(failed, Some(ended));
+    }
+    handle.0.tasks.close();
+    handle.0.tasks.wait().await;
+    handle.0.stop_last.cancel();
+    while let Some(ended) = servers.last.next().await {
+        note(failed, Some(ended));
+    }
+}
+
+/// Closes the components in reverse order of building. One that hangs does not keep the others from closing.
+async fn close(handle: &AppHandle) {
+    handle.0.stop.cancel();
+    handle.0.stop_last.cancel();
+    for instance in handle.take_instances().into_iter().rev() {
+        let closing = tokio::spawn((instance.close)());
+        if timeout(CLOSE, closing).await.is_err() {
+            tracing::error!(kind = instance.kind, name = %instance.name, waited = ?CLOSE, "did not close in time; left open");
+        }
+    }
+    handle.0.tasks.close();
+    let deadline = Instant::now() + CLOSE;
+    if timeout_at(deadline, handle.0.tasks.wait()).await.is_err() {
+        tracing::error!(tasks = handle.0.tasks.len(), waited = ?CLOSE, "tasks did not end in time; cut off");
+    }
+}
+
+/// Follows the configuration while the app serves: each reload is counted, and logged with what was wrong.
+fn watch_settings(handle: &AppHandle) -> Watching {
+    let settings = handle.settings();
+    let metrics = handle.metrics().clone();
+    metrics.config_hash(&settings.hash());
+    let following = settings.clone();
+    settings.on_reload(move |outcome| match outcome {
+        ReloadOutcome::Applied => {
+            let status = following.status();
+            metrics.reloaded(true);
+            metrics.config_hash(&following.hash());
+            tracing::info!(pending_restart = ?status.pending_restart, "configuration applied");
+        }
+        ReloadOutcome::Rejected(problems) => {
+            metrics.reloaded(false);
+            tracing::error!("configuration rejected, the one before stays in force:\n{problems}");
+        }
+    });
+    settings.watch()
+}
+
+impl Servers {
+    /// The first server of either group to end.
+    async fn next(&mut self) -> Option<(String, Result)> {
+        match (self.first.is_empty(), self.last.is_empty()) {
+            (true, true) => std::future::pending().await,
+            (false, true) => self.first.next().await,
+            (true, false) => self.last.next().await,
+            (false, false) => tokio::select! {
+                ended = self.first.next() => ended,
+                ended = self.last.next() => ended,
+            },
+        }
+    }
+}
+
+fn note(failed: &mut Problems, ended: Option<(String, Result)>) {
+    if let Some((name, Err(error))) = ended {
+        tracing::error!(name, "server failed: {error}");
+        failed.extend(error.problems());
+    }
+}
+
+fn late(config: &crate::AppConfig) -> inkstone_config::Fault {
+    inkstone_config::Fault::new(
+        inkstone_config::Code::StopTimedOut,
+        format!("work was still in flight {} after the stop began, and was cut off", config.stop_within),
+    )
+    .hint("raise app.stop_within (and the pod's terminationGracePeriodSeconds above it), or give the work a deadline")
+}

@@ -1,0 +1,56 @@
+//! From a key of the configuration to a built component.
+
+use std::fmt;
+use std::panic::Location;
+
+use inkstone_config::{Config, Live};
+
+use crate::component::Component;
+use crate::cx::Cx;
+use crate::error::Error;
+
+/// One table of the configuration, read and completed, with what is needed to build from it.
+#[derive(Debug)]
+pub struct Section<C: Config> {
+    /// The settings, following the live configuration.
+    pub config: Live<C>,
+    /// Name, kind and app.
+    pub cx: Cx,
+}
+
+/// A component that has been read and checked, and not yet built: nothing has been touched.
+#[must_use = "a component does nothing until it is built"]
+pub struct Loader<C: Component> {
+    section: Section<C::Config>,
+    asked_at: &'static Location<'static>,
+}
+
+impl<C: Component> Loader<C> {
+    #[track_caller]
+    pub(crate) fn new(section: Section<C::Config>) -> Self {
+        Self { section, asked_at: Location::caller() }
+    }
+
+    /// Connects and warms up.
+    ///
+    /// # Errors
+    /// The first `build` of an app returns every problem of the configuration that loading has found, all at once;
+    /// then, whatever kept this component from starting. With `--check` it stops here, before anything is touched.
+    pub async fn build(self) -> Result<C, Error> {
+        let Section { config, cx } = self.section;
+        cx.app().begin()?;
+        let component = match C::build(config, cx.clone()).await {
+            Ok(component) => component,
+            Err(error) => return Err(cx.failed_to_build(error, self.asked_at)),
+        };
+        tracing::debug!(kind = C::KIND, name = %cx.name, "built");
+        cx.app().built(C::KIND, cx.name.clone(), component.clone());
+        Ok(component)
+    }
+}
+
+impl<C: Component> fmt::Debug for Loader<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loader").field("section", &self.section.cx).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,129 @@
+//! One call in flight: from entering the guard to its record.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use inkstone_observe::{Outcome, Recorder};
+
+/// What is about to be called.
+#[derive(Clone)]
+pub struct Op<'a> {
+    /// Which method, from a bounded set; it becomes a metric's label.
+    pub method: Arc<str>,
+    /// What is asked. Looked at in debug mode only.
+    pub request: Option<&'a (dyn fmt::Debug + Sync)>,
+    /// Where it goes, if that is chosen for this call.
+    pub target: Option<Arc<str>>,
+}
+
+/// One call in flight. It is recorded when it is finished, or as `cancelled` when it is dropped before.
+#[derive(Debug)]
+pub struct Call {
+    recorder: Recorder,
+    method: Arc<str>,
+    target: Option<Arc<str>>,
+    started: Instant,
+    deadline: Option<Instant>,
+    request: Option<String>,
+    response: Option<String>,
+    caller: Option<String>,
+    finished: bool,
+}
+
+impl<'a> Op<'a> {
+    /// A call of `method`.
+    #[must_use]
+    pub fn new(method: Arc<str>) -> Self {
+        Self { method, request: None, target: None }
+    }
+
+    /// With what is asked, for the six-tuple.
+    #[must_use]
+    pub fn request(self, request: &'a (dyn fmt::Debug + Sync)) -> Self {
+        Self { request: Some(request), ..self }
+    }
+
+    /// With where this call goes.
+    #[must_use]
+    pub fn target(self, target: Arc<str>) -> Self {
+        Self { target: Some(target), ..self }
+    }
+}
+
+impl fmt::Debug for Op<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Op").field("method", &self.method).field("target", &self.target).finish_non_exhaustive()
+    }
+}
+
+impl Call {
+    pub(crate) fn start(recorder: Recorder, op: Op<'_>, deadline: Option<Instant>) -> Self {
+        let request = op.request.and_then(|request| recorder.show(request));
+        let caller = recorder.caller();
+        Self {
+            recorder,
+            method: op.method,
+            target: op.target,
+            started: Instant::now(),
+            deadline,
+            request,
+            response: None,
+            caller,
+            finished: false,
+        }
+    }
+
+    /// When the call must be over: the earlier of the guard's time-out and the deadline of what is being served.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// Whether requests and responses are wanted.
+    #[must_use]
+    pub fn debug(&self) -> bool {
+        self.recorder.debug()
+    }
+
+    /// Where the call went, when that was found out after it had started.
+    pub fn set_target(&mut self, target: Arc<str>) {
+        self.target = Some(target);
+    }
+
+    /// What was asked, for the six-tuple.
+    pub fn set_request(&mut self, request: impl fmt::Debug) {
+        self.request = self.recorder.show(&request).or(self.request.take());
+    }
+
+    /// What came back, for the six-tuple.
+    pub fn set_response(&mut self, response: impl fmt::Debug) {
+        self.response = self.recorder.show(&response).or(self.response.take());
+    }
+
+    /// Records the call as ended with `code`, in the protocol's own words.
+    pub fn finish(mut self, code: &'static str) {
+        self.record(code);
+    }
+
+    fn record(&mut self, code: &'static str) {
+        self.finished = true;
+        self.recorder.record(&Outcome {
+            method: &self.method,
+            code,
+            target: self.target.as_deref(),
+            cost: self.started.elapsed(),
+            request: self.request.as_deref(),
+            response: self.response.as_deref(),
+            caller: self.caller.as_deref(),
+        });
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        if !self.finished {
+            self.record("cancelled");
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Requests and responses on their way from a codec, which sees messages, to the guard, which sees bytes.
+
+use std::cell::Cell;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+tokio::task_local! {
+    static SERVING: Capture;
+}
+
+thread_local! {
+    static OFFERED: Cell<Option<Capture>> = const { Cell::new(None) };
+}
+
+/// Most messages of a stream that are kept from each side.
+const KEPT: usize = 4;
+
+/// Where a codec leaves the messages of one call for the six-tuple. A handle. Keeps nothing until it is armed, which
+/// the guard does in debug mode only.
+#[derive(Debug, Clone, Default)]
+pub struct Capture(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    armed: AtomicBool,
+    sent: Mutex<Vec<String>>,
+    received: Mutex<Vec<String>>,
+}
+
+impl Capture {
+    /// For a client's codec: a capture that the guarded service, called next on this thread, will pick up.
+    ///
+    /// tonic makes the encoder and then calls the service without an await between, so nothing can come between.
+    #[must_use]
+    pub fn offer() -> Self {
+        let capture = Self::default();
+        OFFERED.set(Some(capture.clone()));
+        capture
+    }
+
+    /// For a server's codec: the capture of the request that is being served.
+    #[must_use]
+    pub fn serving() -> Option<Self> {
+        SERVING.try_with(Self::clone).ok()
+    }
+
+    /// Keeps a message that goes out.
+    pub fn sent(&self, message: &dyn fmt::Debug) {
+        self.keep(&self.0.sent, message);
+    }
+
+    /// Keeps a message that came in.
+    pub fn received(&self, message: &dyn fmt::Debug) {
+        self.keep(&self.0.received, message);
+    }
+
+    pub(crate) fn take_offered() -> Option<Self> {
+        OFFERED.take()
+    }
+
+    pub(crate) async fn serve<F: Future>(self, work: F) -> F::Output {
+        SERVING.scope(self, work).await
+    }
+
+    pub(crate) fn arm(&self) {
+        self.0.armed.store(true, Ordering::Relaxed);
+    }
+
+    /// What went out and what came in, as text.
+    pub(crate) fn texts(&self) -> (String, String) {
+        (joined(&self.0.sent), joined(&self.0.received))
+    }
+
+    fn keep(&self, side: &Mutex<Vec<String>>, message: &dyn fmt::Debug) {
+        if self.0.armed.load(Ordering::Relaxed) {
+            let mut kept = side.lock().unwrap_or_else(PoisonError::into_inner);
+            match kept.len() {
+                KEPT => kept.push("…".to_owned()),
+                0..KEPT => kept.push(format!("{message:?}")),
+                _ => {}
+            }
+        }
+    }
+}
+
+fn joined(side: &Mutex<Vec<String>>) -> String {
+    let kept = side.lock().unwrap_or_else(PoisonError::into_inner);
+    if kept.is_empty() { "-".to_owned() } else { kept.join(", ") }
+}

@@ -1,0 +1,119 @@
+//! The guard: one value per component instance, around each of its calls.
+
+use std::fmt;
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use inkstone_config::{Dur, Live};
+use inkstone_observe::Recorder;
+
+use crate::call::{Call, Op};
+use crate::config::GuardConfig;
+use crate::deadline;
+
+/// What surrounds every call of one component instance. A handle: clones share the settings and the record.
+#[derive(Debug, Clone)]
+pub struct Guard {
+    recorder: Recorder,
+    config: Live<GuardConfig>,
+}
+
+/// Why a guarded call gave no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CallError<E> {
+    /// The limit on concurrent calls or on their rate is reached; nothing was sent.
+    Busy,
+    /// The breaker is open after too many failures; nothing was sent.
+    Open,
+    /// No answer within this time.
+    Timeout(Dur),
+    /// The call itself failed.
+    Failed(E),
+}
+
+/// An error of a protocol that has a short, bounded code for metrics.
+pub trait Failure: fmt::Display {
+    /// The code, from a bounded set: `NOT_FOUND`, `constraint`, `io`.
+    fn code(&self) -> &'static str;
+}
+
+impl Guard {
+    /// A guard with live settings, writing its records to `recorder`.
+    #[must_use]
+    pub fn new(recorder: Recorder, config: Live<GuardConfig>) -> Self {
+        Self { recorder, config }
+    }
+
+    /// Makes one call. `attempt` is a closure because a retried call runs it again.
+    ///
+    /// # Errors
+    /// What `attempt` returned, or the reason why the guard did not wait for it.
+    pub async fn call<T, E, F, Fut>(&self, op: Op<'_>, attempt: F) -> Result<T, CallError<E>>
+    where
+        T: fmt::Debug,
+        E: Failure,
+        F: Fn() -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
+        let mut call = self.enter(op);
+        let result = within(call.deadline(), attempt()).await;
+        match result {
+            Ok(Ok(value)) => {
+                call.set_response(&value);
+                call.finish("OK");
+                Ok(value)
+            }
+            Ok(Err(error)) => {
+                call.set_response(format_args!("{error}"));
+                call.finish(error.code());
+                Err(CallError::Failed(error))
+            }
+            Err(waited) => {
+                call.finish("timeout");
+                Err(CallError::Timeout(Dur::from(waited)))
+            }
+        }
+    }
+
+    /// Starts a call whose end another part of the code sees: a stream's last frame, a callback. [`Guard::call`] is
+    /// this and a time-out.
+    #[must_use]
+    pub fn enter(&self, op: Op<'_>) -> Call {
+        let own = self.config.get().timeout_of(&op.method).map(|timeout| Instant::now() + timeout);
+        Call::start(self.recorder.clone(), op, deadline::earlier(own, deadline::current()))
+    }
+
+    /// The record's writer.
+    #[must_use]
+    pub fn recorder(&self) -> &Recorder {
+        &self.recorder
+    }
+}
+
+/// `work`'s output, or how long it was waited for.
+pub(crate) async fn within<F: Future>(deadline: Option<Instant>, work: F) -> Result<F::Output, Duration> {
+    let Some(deadline) = deadline else { return Ok(work.await) };
+    let started = Instant::now();
+    tokio::time::timeout_at(deadline.into(), work).await.map_err(|_elapsed| deadline.saturating_duration_since(started))
+}
+
+impl<E: fmt::Display> fmt::Display for CallError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Busy => f.write_str("too many calls at once; nothing was sent"),
+            Self::Open => f.write_str("the breaker is open after too many failures; nothing was sent"),
+            Self::Timeout(waited) => write!(f, "no answer within {waited}"),
+            Self::Failed(error) => error.fmt(f),
+        }
+    }
+}
+
+impl<E: std::error::Error + 'static> std::error::Error for CallError<E> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Failed(error) => error.source(),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! The guard as tower middleware, for what already is tower: HTTP and gRPC, on either side.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use ::http::{HeaderMap, Request, Response, response};
+use http_body::Body;
+use tower::{Layer, Service};
+
+use crate::body::GuardedBody;
+use crate::call::{Call, Op};
+use crate::capture::Capture;
+use crate::deadline;
+use crate::guard::{Guard, within};
+
+/// How one protocol over HTTP names its methods and says how a call ended.
+pub trait HttpProtocol: Clone + Send + Sync + 'static {
+    /// Whether we serve the calls. A server puts what it serves under the deadline that came with it.
+    const SERVER: bool;
+
+    /// The method's name, from a bounded set.
+    fn method<B>(&self, request: &Request<B>) -> Arc<str>;
+
+    /// Where the call goes or comes from, for the six-tuple.
+    fn target<B>(&self, _request: &Request<B>) -> Option<Arc<str>> {
+        None
+    }
+
+    /// How long the caller is willing to wait, if it says so.
+    fn time_allowed(&self, _request: &HeaderMap) -> Option<Duration> {
+        None
+    }
+
+    /// Tells the other side how long we are willing to wait.
+    fn announce(&self, _request: &mut HeaderMap, _remaining: Duration) {}
+
+    /// The code, if the response's head already has it.
+    fn code(&self, head: &response::Parts) -> Option<&'static str>;
+
+    /// The code from the end of the body, whose trailers may be missing.
+    fn final_code(&self, head: &'static str, trailers: Option<&HeaderMap>) -> &'static str;
+
+    /// The code of a call that got no response at all.
+    fn failed(&self) -> &'static str;
+
+    /// The response of a call that took too long.
+    fn timed_out<B: Default>(&self, waited: Duration) -> (Response<B>, &'static str);
+}
+
+/// Puts a [`Guard`] around a service.
+#[derive(Debug, Clone)]
+pub struct GuardLayer<P> {
+    guard: Guard,
+    protocol: P,
+}
+
+/// A service with a [`Guard`] around it.
+#[derive(Debug, Clone)]
+pub struct GuardService<S, P> {
+    inner: S,
+    guard: Guard,
+    protocol: P,
+}
+
+impl<P> GuardLayer<P> {
+    /// Guards calls of `protocol`.
+    #[must_use]
+    pub fn new(guard: Guard, protocol: P) -> Self {
+        Self { guard, protocol }
+    }
+}
+
+impl<S, P: Clone> Layer<S> for GuardLayer<P> {
+    type Service = GuardService<S, P>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        GuardService { inner, guard: self.guard.clone(), protocol: self.protocol.clone() }
+    }
+}
+
+impl<S, P, B, R> Service<Request<B>> for GuardService<S, P>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    S::Future: Send + 'static,
+    P: HttpProtocol,
+    R: Body + Default + Send + 'static,
+{
+    type Response = Response<GuardedBody<R, P>>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let offered = if P::SERVER { None } else { Capture::take_offered() };
+        let protocol = self.protocol.clone();
+        let allowed = protocol.time_allowed(request.headers()).map(|allowed| Instant::now() + allowed);
+        let op = Op { method: protocol.method(&request), request: None, target: protocol.target(&request) };
+        let call = self.guard.enter(op);
+        let deadline = deadline::earlier(call.deadline(), allowed);
+        if let Some(deadline) = deadline.filter(|_| !P::SERVER) {
+            let remaining = deadline.saturating_duration_since(Instant::now());
+            protocol.announce(request.headers_mut(), remaining);
+        }
+        let capture = call.debug().then(|| offered.unwrap_or_default());
+        if let Some(capture) = &capture {
+            capture.arm();
+        }
+        let response = self.inner.call(request);
+        Box::pin(async move {
+            let served = serve::<P, _>(deadline, capture.clone(), response);
+            respond(protocol, call, capture, within(deadline, served).await)
+        })
+    }
+}
+
+/// The response under the deadline and with the capture that belong to it. Both are for what runs inside a server.
+async fn serve<P: HttpProtocol, F: Future>(deadline: Option<Instant>, capture: Option<Capture>, work: F) -> F::Output {
+    match (P::SERVER, deadline, capture) {
+        (true, Some(deadline), Some(capture)) => deadline::scope(deadline, capture.serve(work)).await,
+        (true, Some(deadline), None) => deadline::scope(deadline, work).await,
+        (true, None, Some(capture)) => capture.serve(work).await,
+        _ => work.await,
+    }
+}
+
+fn respond<P, R, E>(
+    protocol: P,
+    call: Call,
+    capture: Option<Capture>,
+    result: Result<Result<Response<R>, E>, Duration>,
+) -> Result<Response<GuardedBody<R, P>>, E>
+where
+    P: HttpProtocol,
+    R: Body + Default,
+{
+    match result {
+        Ok(Ok(response)) => {
+            let (head, body) = response.into_parts();
+            let code = protocol.code(&head);
+            let body = GuardedBody::new(body, protocol, call, code, capture);
+            Ok(Response::from_parts(head, body))
+        }
+        Ok(Err(error)) => {
+            call.finish(protocol.failed());
+            Err(error)
+        }
+        Err(waited) => {
+            let (response, code) = protocol.timed_out::<R>(waited);
+            let (head, body) = response.into_parts();
+            Ok(Response::from_parts(head, GuardedBody::new(body, protocol, call, Some(code), capture)))
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Finds the line of the user's code that is awaiting a call.
+//!
+//! `#[track_caller]` does nothing on an `async fn` (rust-lang/rust#110011), and would name generated code for a gRPC
+//! client. Polling nests, so the first foreign frame of a backtrace is the user's own `.await`.
+
+use std::backtrace::Backtrace;
+
+/// `src/main.rs:12:34` of the first frame that is neither std's, a dependency's, Inkstone's nor generated.
+pub(crate) fn caller() -> Option<String> {
+    first_user_frame(&Backtrace::force_capture().to_string())
+}
+
+/// Reads std's rendering of a backtrace: a line `N: symbol`, then a line `at file:line:column`.
+fn first_user_frame(trace: &str) -> Option<String> {
+    let mut symbol = "";
+    for line in trace.lines().map(str::trim) {
+        if let Some(at) = line.strip_prefix("at ") {
+            if is_user_code(symbol, at) {
+                return Some(at.strip_prefix("./").unwrap_or(at).to_owned());
+            }
+        } else if let Some((_, name)) = line.split_once(": ") {
+            symbol = name;
+        }
+    }
+    None
+}
+
+fn is_user_code(symbol: &str, at: &str) -> bool {
+    let symbol = symbol.trim_start_matches(['<', '&', '(']);
+    let ours = symbol.split("::").next().is_some_and(|krate| INKSTONE.contains(&krate));
+    let foreign = ["/rustc/", "/registry/src/", "/git/checkouts/", "/rustlib/src/"].iter().any(|part| at.contains(part));
+    // build scripts write generated code below target/…/build/NAME-HASH/out
+    let generated = at.contains("/build/") && at.contains("/out/");
+    !ours && !foreign && !generated
+}
+
+const INKSTONE: &[&str] = &[
+    "inkstone",
+    "inkstone_config",
+    "inkstone_observe",
+    "inkstone_guard",
+    "inkstone_core",
+    "inkstone_discover",
+    "inkstone_http",
+    "inkstone_grpc",
+    "inkstone_governor",
+    "inkstone_k8s",
+    "inkstone_sql",
+    "inkstone_task",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::first_user_frame;
+
+    #[test]
+    fn first_frame_of_the_user_is_found_behind_std_dependencies_inkstone_and_generated_code() {
+        let trace = "
+   0: std::backtrace::Backtrace::force_capture
+             at /rustc/abc/library/std/src/backtrace.rs:300:13
+   1: inkstone_guard::guard::Guard::call::{{closure}}
+             at ./crates/inkstone-guard/src/guard.rs:44:9
+   2: <inkstone_grpc::client::GrpcClient as tower::Service>::call
+             at ./crates/inkstone-grpc/src/client.rs:9:9
+   3: tonic::client::grpc::Grpc<T>::unary::{{closure}}
+             at /home/u/.cargo/registry/src/index-1/tonic-0.14.9/src/client/grpc.rs:2:3
+   4: shop_api::shop::v1::catalog_client::CatalogClient<T>::get::{{closure}}
+             at ./target/debug/build/shop-api-1f/out/shop.v1.rs:120:3
+   5: storefront::page::{{closure}}
+             at ./examples/shop/storefront/src/main.rs:31:44
+   6: storefront::main
+             at ./examples/shop/storefront/src/main.rs:9:1";
+        assert_eq!(first_user_frame(trace).as_deref(), Some("examples/shop/storefront/src/main.rs:31:44"));
+        assert_eq!(first_user_frame("   0: a\n      at /rustc/x/y.rs:1:1"), None);
+    }
+}

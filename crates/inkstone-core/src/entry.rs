@@ -56,7 +56,11 @@ where
 }
 
 fn print_version(build: &BuildInfo, json: bool) -> ExitCode {
-    let text = if json { serde_json::to_string(build).unwrap_or_default() } else { build.to_string() };
+    let text = if json {
+        serde_json::to_string(build).unwrap_or_default()
+    } else {
+        build.to_string()
+    };
     let _closed = writeln!(std::io::stdout(), "{text}");
     ExitCode::SUCCESS
 }
@@ -68,7 +72,11 @@ fn report(error: &Error) -> ExitCode {
     }
     let problems = error.problems();
     let terminal = std::io::stderr().is_terminal();
-    let text = if terminal { problems.render(true) } else { problems.to_json_lines() };
+    let text = if terminal {
+        problems.render(true)
+    } else {
+        problems.to_json_lines()
+    };
     let _closed = writeln!(std::io::stderr(), "{}", text.trim_end());
     ExitCode::from(error.exit_status())
 }

@@ -1,5 +1,6 @@
 //! The error of a service's own life: starting, serving, running a job.
 
+use std::any::Any;
 use std::fmt;
 
 use inkstone_config::{Code, Fault, Problems};
@@ -20,7 +21,7 @@ pub type Result<T = (), E = Error> = std::result::Result<T, E>;
 
 impl Error {
     /// An error that is only a sentence.
-    pub fn new(code: Code, message: impl Into<String>) -> Self {
+    pub fn new(code: Code, message: impl fmt::Display) -> Self {
         Fault::new(code, message).into()
     }
 
@@ -44,28 +45,22 @@ impl Error {
     /// The first fault's documented status for the shell.
     pub(crate) fn exit_status(&self) -> u8 {
         match &self.0 {
-            Why::Problems(problems) => problems.iter().next().map_or(1, |fault| fault.code.exit_status()),
+            Why::Problems(problems) => problems.exit_status(),
             Why::Checked => 0,
         }
     }
 }
 
-impl From<Fault> for Error {
-    fn from(fault: Fault) -> Self {
-        let mut problems = Problems::default();
-        problems.push(fault);
-        Self(Why::Problems(problems))
-    }
-}
-
-impl From<Problems> for Error {
-    fn from(problems: Problems) -> Self {
-        Self(Why::Problems(problems))
-    }
-}
-
-impl<E: std::error::Error> From<E> for Error {
+impl<E: std::error::Error + 'static> From<E> for Error {
     fn from(error: E) -> Self {
+        // Faults are errors too; they must not be flattened into one sentence.
+        let any: &dyn Any = &error;
+        if let Some(problems) = any.downcast_ref::<Problems>() {
+            return Self(Why::Problems(problems.clone()));
+        }
+        if let Some(fault) = any.downcast_ref::<Fault>() {
+            return Self(Why::Problems(fault.clone().into()));
+        }
         let mut message = error.to_string();
         let mut source = error.source();
         while let Some(cause) = source {
@@ -77,7 +72,7 @@ impl<E: std::error::Error> From<E> for Error {
             }
             source = cause.source();
         }
-        Self::new(Code::Failed, message)
+        Self::new(Code::ServiceFailed, message)
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use inkstone_config::Settings;
+use inkstone_config::{Settings, Severity};
 use inkstone_observe::Metrics;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -65,10 +65,19 @@ pub struct Instance {
 impl AppHandle {
     pub(crate) fn new(name: String, build: BuildInfo, flags: Flags, settings: Settings, debug: bool) -> Self {
         let metrics = Metrics::new();
-        metrics.build_info(BuildInfo { name: name.clone(), ..build.clone() }.labels());
+        metrics.build_info(
+            BuildInfo {
+                name: name.clone(),
+                ..build.clone()
+            }
+            .labels(),
+        );
         let stop = CancellationToken::new();
         Self(Arc::new(Inner {
-            build: BuildInfo { name: name.clone(), ..build },
+            build: BuildInfo {
+                name: name.clone(),
+                ..build
+            },
             name,
             flags,
             settings,
@@ -123,7 +132,11 @@ impl AppHandle {
     /// The components built so far, in that order.
     #[must_use]
     pub fn instances(&self) -> Vec<Arc<Instance>> {
-        self.0.instances.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0
+            .instances
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Starts a graceful stop, as SIGTERM does.
@@ -152,12 +165,16 @@ impl AppHandle {
     pub(crate) fn begin(&self) -> Result<(), Error> {
         let mut problems = self.0.settings.problems();
         if self.0.flags.check {
-            problems.extend(self.0.settings.unread_tables());
+            problems.append(self.0.settings.unread_tables().with_severity(Severity::Error));
         }
         if problems.has_errors() {
             return Err(problems.into());
         }
-        if self.0.flags.check { Err(Error::checked()) } else { Ok(()) }
+        if self.0.flags.check {
+            Err(Error::checked())
+        } else {
+            Ok(())
+        }
     }
 
     pub(crate) fn built<C: Component>(&self, kind: &'static str, name: Arc<str>, component: C) {
@@ -174,7 +191,11 @@ impl AppHandle {
                 async move { component.close().await }.boxed()
             }),
         };
-        self.0.instances.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::new(instance));
+        self.0
+            .instances
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(Arc::new(instance));
     }
 
     pub(crate) fn take_instances(&self) -> Vec<Arc<Instance>> {
@@ -191,12 +212,17 @@ impl Instance {
 
 impl fmt::Debug for Instance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Instance").field("kind", &self.kind).field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("Instance")
+            .field("kind", &self.kind)
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }
 
 impl fmt::Debug for AppHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AppHandle").field("name", &self.0.name).finish_non_exhaustive()
+        f.debug_struct("AppHandle")
+            .field("name", &self.0.name)
+            .finish_non_exhaustive()
     }
 }

@@ -16,7 +16,9 @@ pub(crate) async fn run(handle: &AppHandle, mut jobs: Vec<Job>) -> Result {
     handle.begin()?;
     let mut signals = Signals::listen(handle)?;
     for name in asked {
-        let Some(at) = jobs.iter().position(|job| job.name == name) else { continue };
+        let Some(at) = jobs.iter().position(|job| job.name == name) else {
+            continue;
+        };
         let job = jobs.swap_remove(at);
         let started = Instant::now();
         tracing::info!(job = job.name, "job started");
@@ -37,21 +39,32 @@ fn unknown(asked: &[String], jobs: &[Job]) -> Result {
     let mut problems = Problems::default();
     let known: Vec<&str> = jobs.iter().map(|job| job.name).collect();
     for (at, name) in asked.iter().enumerate() {
-        let known = if known.is_empty() { "this service has no jobs".to_owned() } else { format!("the jobs are {}", known.join(", ")) };
+        let known = if known.is_empty() {
+            "this service has no jobs".to_owned()
+        } else {
+            format!("the jobs are {}", known.join(", "))
+        };
         if !jobs.iter().any(|job| job.name == name) {
             problems.push(Fault::new(Code::UnknownJob, format!("no job `{name}`")).hint(known));
         } else if asked[..at].contains(name) {
-            problems.push(Fault::new(Code::UnknownJob, format!("job `{name}` is asked for twice")).hint("name each job once"));
+            problems.push(
+                Fault::new(Code::UnknownJob, format!("job `{name}` is asked for twice"))
+                    .hint("name each job once"),
+            );
         }
     }
-    if problems.is_empty() { Ok(()) } else { Err(problems.into()) }
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(problems.into())
+    }
 }
 
 fn failed(name: &str, error: &crate::Error) -> crate::Error {
     let mut problems = Problems::default();
     for fault in error.problems().iter() {
         let mut fault = fault.clone();
-        if fault.code == Code::Failed {
+        if fault.code == Code::ServiceFailed {
             fault.code = Code::JobFailed;
         }
         fault.message = format!("job `{name}`: {}", fault.message);

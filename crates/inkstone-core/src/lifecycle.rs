@@ -5,7 +5,8 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
-use inkstone_config::{Problems, ReloadOutcome, Watching};
+use inkstone_config::{Problems, ReloadOutcome, SourceStatus, Watching};
+use inkstone_observe::Metrics;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::app::{App, ServerEntry};
@@ -26,7 +27,12 @@ struct Servers {
 }
 
 pub(crate) async fn run(app: App) -> Result {
-    let App { handle, config, servers, jobs } = app;
+    let App {
+        handle,
+        config,
+        servers,
+        jobs,
+    } = app;
     let ran = if handle.0.flags.job.is_empty() {
         match handle.begin() {
             Ok(()) => serve(&handle, &config, servers).await,
@@ -70,12 +76,19 @@ async fn serve(handle: &AppHandle, config: &crate::AppConfig, servers: Vec<Serve
             tracing::warn!("told to stop a second time: ending at once");
         }
     }
-    if failed.is_empty() { Ok(()) } else { Err(failed.into()) }
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        Err(failed.into())
+    }
 }
 
 /// Binds in order. A server that cannot be bound stops all: those bound before it are let go.
 async fn bind(entries: Vec<ServerEntry>) -> Result<Servers> {
-    let servers = Servers { first: FuturesUnordered::new(), last: FuturesUnordered::new() };
+    let servers = Servers {
+        first: FuturesUnordered::new(),
+        last: FuturesUnordered::new(),
+    };
     for ServerEntry { cx, last, bind } in entries {
         let bound = bind.await?;
         tracing::info!(kind = cx.kind, name = %cx.name, address = %bound.endpoint, "listening");
@@ -86,7 +99,12 @@ async fn bind(entries: Vec<ServerEntry>) -> Result<Servers> {
         group.push(Box::pin(async move {
             let result = match serving.await {
                 Ok(result) => result,
-                Err(panic) => Err(cx.fault(inkstone_config::Code::Panic, format!("the server panicked: {panic}")).into()),
+                Err(panic) => Err(cx
+                    .fault(
+                        inkstone_config::Code::Panic,
+                        format!("the server panicked: {panic}"),
+                    )
+                    .into()),
             };
             (name, result)
         }));
@@ -138,21 +156,35 @@ async fn close(handle: &AppHandle) {
 fn watch_settings(handle: &AppHandle) -> Watching {
     let settings = handle.settings();
     let metrics = handle.metrics().clone();
-    metrics.config_hash(&settings.hash());
-    let following = settings.clone();
+    show_sources(&metrics, &settings.status().sources);
     settings.on_reload(move |outcome| match outcome {
-        ReloadOutcome::Applied => {
-            let status = following.status();
+        ReloadOutcome::Applied {
+            sources,
+            changed,
+            pending_restart,
+        } => {
             metrics.reloaded(true);
-            metrics.config_hash(&following.hash());
-            tracing::info!(pending_restart = ?status.pending_restart, "configuration applied");
+            show_sources(&metrics, sources);
+            tracing::info!(?changed, ?pending_restart, "configuration applied");
         }
-        ReloadOutcome::Rejected(problems) => {
+        ReloadOutcome::Refused(refused) => {
             metrics.reloaded(false);
-            tracing::error!("configuration rejected, the one before stays in force:\n{problems}");
+            tracing::error!(
+                "configuration refused, the one before stays in force:\n{}",
+                refused.problems
+            );
         }
+        other => tracing::warn!(?other, "the configuration was read again"),
     });
     settings.watch()
+}
+
+fn show_sources(metrics: &Metrics, sources: &[SourceStatus]) {
+    metrics.config(
+        sources
+            .iter()
+            .map(|source| (source.name.as_str(), source.hash.as_str())),
+    );
 }
 
 impl Servers {
@@ -173,13 +205,13 @@ impl Servers {
 fn note(failed: &mut Problems, ended: Option<(String, Result)>) {
     if let Some((name, Err(error))) = ended {
         tracing::error!(name, "server failed: {error}");
-        failed.extend(error.problems());
+        failed.append(error.problems());
     }
 }
 
 fn late(config: &crate::AppConfig) -> inkstone_config::Fault {
     inkstone_config::Fault::new(
-        inkstone_config::Code::StopTimedOut,
+        inkstone_config::Code::DrainTimeout,
         format!("work was still in flight {} after the stop began, and was cut off", config.stop_within),
     )
     .hint("raise app.stop_within (and the pod's terminationGracePeriodSeconds above it), or give the work a deadline")

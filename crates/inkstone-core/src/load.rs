@@ -16,19 +16,19 @@ pub struct Section<C: Config> {
     pub config: Live<C>,
     /// Name, kind and app.
     pub cx: Cx,
+    /// The line of the program that asked for it.
+    pub asked_at: &'static Location<'static>,
 }
 
 /// A component that has been read and checked, and not yet built: nothing has been touched.
 #[must_use = "a component does nothing until it is built"]
 pub struct Loader<C: Component> {
     section: Section<C::Config>,
-    asked_at: &'static Location<'static>,
 }
 
 impl<C: Component> Loader<C> {
-    #[track_caller]
     pub(crate) fn new(section: Section<C::Config>) -> Self {
-        Self { section, asked_at: Location::caller() }
+        Self { section }
     }
 
     /// Connects and warms up.
@@ -37,11 +37,11 @@ impl<C: Component> Loader<C> {
     /// The first `build` of an app returns every problem of the configuration that loading has found, all at once;
     /// then, whatever kept this component from starting. With `--check` it stops here, before anything is touched.
     pub async fn build(self) -> Result<C, Error> {
-        let Section { config, cx } = self.section;
+        let Section { config, cx, asked_at } = self.section;
         cx.app().begin()?;
         let component = match C::build(config, cx.clone()).await {
             Ok(component) => component,
-            Err(error) => return Err(cx.failed_to_build(error, self.asked_at)),
+            Err(error) => return Err(cx.failed_to_build(error, asked_at)),
         };
         tracing::debug!(kind = C::KIND, name = %cx.name, "built");
         cx.app().built(C::KIND, cx.name.clone(), component.clone());
@@ -51,6 +51,8 @@ impl<C: Component> Loader<C> {
 
 impl<C: Component> fmt::Debug for Loader<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Loader").field("section", &self.section.cx).finish_non_exhaustive()
+        f.debug_struct("Loader")
+            .field("section", &self.section.cx)
+            .finish_non_exhaustive()
     }
 }

@@ -27,7 +27,8 @@ pub(crate) struct Signals {
 impl Signals {
     pub(crate) fn listen(handle: &AppHandle) -> Result<Self> {
         let listen = |kind, name| {
-            signal(kind).map_err(|error| Fault::new(Code::BuildFailed, format!("cannot listen for {name}: {error}")))
+            signal(kind)
+                .map_err(|error| Fault::new(Code::BuildFailed, format!("cannot listen for {name}: {error}")))
         };
         Ok(Self {
             terminate: listen(SignalKind::terminate(), "SIGTERM")?,

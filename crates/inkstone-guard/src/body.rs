@@ -38,7 +38,13 @@ impl<B: Body, P: HttpProtocol> GuardedBody<B, P> {
         code: Option<&'static str>,
         capture: Option<Capture>,
     ) -> Self {
-        let mut end = End { protocol, call: Some(call), code, trailers: None, capture };
+        let mut end = End {
+            protocol,
+            call: Some(call),
+            code,
+            trailers: None,
+            capture,
+        };
         // An empty body is never polled.
         if inner.is_end_stream() {
             end.finish(false);
@@ -53,7 +59,11 @@ impl<P: HttpProtocol> End<P> {
         let Some(mut call) = self.call.take() else { return };
         if let Some(capture) = &self.capture {
             let (sent, received) = capture.texts();
-            let (request, response) = if P::SERVER { (received, sent) } else { (sent, received) };
+            let (request, response) = if P::SERVER {
+                (received, sent)
+            } else {
+                (sent, received)
+            };
             call.set_request(format_args!("{request}"));
             call.set_response(format_args!("{response}"));
         }
@@ -68,8 +78,17 @@ impl<P: HttpProtocol> End<P> {
 impl<B: Default, P: Default> Default for GuardedBody<B, P> {
     /// An empty body whose record is already written.
     fn default() -> Self {
-        let end = End { protocol: P::default(), call: None, code: None, trailers: None, capture: None };
-        Self { inner: B::default(), end }
+        let end = End {
+            protocol: P::default(),
+            call: None,
+            code: None,
+            trailers: None,
+            capture: None,
+        };
+        Self {
+            inner: B::default(),
+            end,
+        }
     }
 }
 
@@ -81,7 +100,10 @@ where
     type Data = B::Data;
     type Error = B::Error;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let mut this = self.project();
         let polled = ready!(this.inner.as_mut().poll_frame(cx));
         match &polled {

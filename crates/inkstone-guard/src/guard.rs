@@ -80,8 +80,16 @@ impl Guard {
     /// this and a time-out.
     #[must_use]
     pub fn enter(&self, op: Op<'_>) -> Call {
-        let own = self.config.get().timeout_of(&op.method).map(|timeout| Instant::now() + timeout);
-        Call::start(self.recorder.clone(), op, deadline::earlier(own, deadline::current()))
+        let own = self
+            .config
+            .get()
+            .timeout_of(&op.method)
+            .map(|timeout| Instant::now() + timeout);
+        Call::start(
+            self.recorder.clone(),
+            op,
+            deadline::earlier(own, deadline::current()),
+        )
     }
 
     /// The record's writer.
@@ -93,9 +101,13 @@ impl Guard {
 
 /// `work`'s output, or how long it was waited for.
 pub(crate) async fn within<F: Future>(deadline: Option<Instant>, work: F) -> Result<F::Output, Duration> {
-    let Some(deadline) = deadline else { return Ok(work.await) };
+    let Some(deadline) = deadline else {
+        return Ok(work.await);
+    };
     let started = Instant::now();
-    tokio::time::timeout_at(deadline.into(), work).await.map_err(|_elapsed| deadline.saturating_duration_since(started))
+    tokio::time::timeout_at(deadline.into(), work)
+        .await
+        .map_err(|_elapsed| deadline.saturating_duration_since(started))
 }
 
 impl<E: fmt::Display> fmt::Display for CallError<E> {

@@ -77,7 +77,11 @@ impl<S, P: Clone> Layer<S> for GuardLayer<P> {
     type Service = GuardService<S, P>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        GuardService { inner, guard: self.guard.clone(), protocol: self.protocol.clone() }
+        GuardService {
+            inner,
+            guard: self.guard.clone(),
+            protocol: self.protocol.clone(),
+        }
     }
 }
 
@@ -99,8 +103,14 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let offered = if P::SERVER { None } else { Capture::take_offered() };
         let protocol = self.protocol.clone();
-        let allowed = protocol.time_allowed(request.headers()).map(|allowed| Instant::now() + allowed);
-        let op = Op { method: protocol.method(&request), request: None, target: protocol.target(&request) };
+        let allowed = protocol
+            .time_allowed(request.headers())
+            .map(|allowed| Instant::now() + allowed);
+        let op = Op {
+            method: protocol.method(&request),
+            request: None,
+            target: protocol.target(&request),
+        };
         let call = self.guard.enter(op);
         let deadline = deadline::earlier(call.deadline(), allowed);
         if let Some(deadline) = deadline.filter(|_| !P::SERVER) {
@@ -120,7 +130,11 @@ where
 }
 
 /// The response under the deadline and with the capture that belong to it. Both are for what runs inside a server.
-async fn serve<P: HttpProtocol, F: Future>(deadline: Option<Instant>, capture: Option<Capture>, work: F) -> F::Output {
+async fn serve<P: HttpProtocol, F: Future>(
+    deadline: Option<Instant>,
+    capture: Option<Capture>,
+    work: F,
+) -> F::Output {
     match (P::SERVER, deadline, capture) {
         (true, Some(deadline), Some(capture)) => deadline::scope(deadline, capture.serve(work)).await,
         (true, Some(deadline), None) => deadline::scope(deadline, work).await,
@@ -153,7 +167,10 @@ where
         Err(waited) => {
             let (response, code) = protocol.timed_out::<R>(waited);
             let (head, body) = response.into_parts();
-            Ok(Response::from_parts(head, GuardedBody::new(body, protocol, call, Some(code), capture)))
+            Ok(Response::from_parts(
+                head,
+                GuardedBody::new(body, protocol, call, Some(code), capture),
+            ))
         }
     }
 }

@@ -53,6 +53,7 @@ struct Reload {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ConfigInfo {
+    source: String,
     hash: String,
 }
 
@@ -75,10 +76,19 @@ impl Metrics {
             task: calls(names::TASK, "Duration of scheduled tasks"),
         };
         let reloads = Family::default();
-        registry.register(names::CONFIG_RELOADS, "Times the configuration was read again", reloads.clone());
+        registry.register(
+            names::CONFIG_RELOADS,
+            "Times the configuration was read again",
+            reloads.clone(),
+        );
         let config = Family::default();
         registry.register(names::CONFIG_INFO, "The configuration in force", config.clone());
-        Self { registry: Arc::new(Mutex::new(registry)), calls: Arc::new(calls), reloads, config }
+        Self {
+            registry: Arc::new(Mutex::new(registry)),
+            calls: Arc::new(calls),
+            reloads,
+            config,
+        }
     }
 
     /// Gives the registry to a component or an application that has metrics of its own.
@@ -99,10 +109,17 @@ impl Metrics {
         self.reloads.get_or_create(&Reload { result }).inc();
     }
 
-    /// Exports `inkstone_config_info` for the configuration in force, in place of the one before.
-    pub fn config_hash(&self, hash: &str) {
+    /// Exports `inkstone_config_info` for the sources in force, name and hash of each, in place of those before.
+    pub fn config<'a>(&self, sources: impl Iterator<Item = (&'a str, &'a str)>) {
         self.config.clear();
-        self.config.get_or_create(&ConfigInfo { hash: hash.to_owned() }).set(1);
+        for (source, hash) in sources {
+            self.config
+                .get_or_create(&ConfigInfo {
+                    source: source.to_owned(),
+                    hash: hash.to_owned(),
+                })
+                .set(1);
+        }
     }
 
     /// Everything, in the OpenMetrics text format 1.0, which Prometheus reads.

@@ -1,0 +1,96 @@
+//! A real process of `examples/life.rs`.
+
+use std::io::{BufRead, BufReader, Lines, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use tempfile::TempDir;
+
+/// A configuration with which everything starts.
+pub(crate) const GOOD: &str = "[app]\ndrain = \"50ms\"\n[pool.main]\n[pool.spare]\n[server.tick]\n";
+
+pub(crate) struct Life {
+    child: Child,
+    out: Lines<BufReader<ChildStdout>>,
+    _dir: TempDir,
+}
+
+pub(crate) struct Ended {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Life {
+    pub(crate) fn start(config: &str, flags: &[&str]) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let file = dir.path().join("life.toml");
+        std::fs::write(&file, config).unwrap();
+        let mut child = Command::new(program())
+            .arg("--config")
+            .arg("life.toml")
+            .args(flags)
+            .current_dir(dir.path())
+            .env_remove("INKSTONE_CONFIG")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the example runs");
+        let out = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self {
+            child,
+            out,
+            _dir: dir,
+        }
+    }
+
+    /// Reads on until the service says this.
+    pub(crate) fn wait_for(&mut self, what: &str) {
+        for line in self.out.by_ref() {
+            if line.expect("text") == format!("said: {what}") {
+                return;
+            }
+        }
+        panic!("the service ended without saying {what}");
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-s", name, &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+
+    pub(crate) fn end(mut self) -> Ended {
+        let said: Vec<String> = self
+            .out
+            .map(|line| line.expect("text"))
+            .filter_map(|line| line.strip_prefix("said: ").map(str::to_owned))
+            .collect();
+        let mut err = String::new();
+        self.child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut err)
+            .unwrap();
+        Ended {
+            code: self.child.wait().unwrap().code().unwrap_or(-1),
+            out: said.join("; "),
+            err,
+        }
+    }
+}
+
+fn program() -> PathBuf {
+    // target/debug/deps/it-HASH → target/debug/examples/life
+    let test = std::env::current_exe().unwrap();
+    test.parent()
+        .and_then(Path::parent)
+        .unwrap()
+        .join("examples/life")
+}

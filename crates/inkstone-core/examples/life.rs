@@ -21,9 +21,7 @@ async fn service(app: App) -> Result {
     let _pool = pool.build().await?;
     let _spare = spare.build().await?;
     app.job("install", async { say("installed").map_err(Error::from) })
-        .job("fail", async {
-            Err::<(), _>(std::io::Error::other("the disk is on fire"))
-        })
+        .job("fail", async { Err::<(), _>(std::io::Error::other("the disk is on fire")) })
         .serve(server)
         .run()
         .await
@@ -54,10 +52,7 @@ impl Default for PoolConfig {
 impl Config for PoolConfig {
     fn check(&self, problems: &mut Problems) {
         if self.idle > self.size {
-            problems.reject(
-                "idle",
-                format_args!("{} is more than size ({})", self.idle, self.size),
-            );
+            problems.reject("idle", format_args!("{} is more than size ({})", self.idle, self.size));
         }
     }
 }
@@ -71,10 +66,7 @@ impl Component for Pool {
 
     async fn build(config: Live<PoolConfig>, cx: Cx) -> Result<Self> {
         if config.get().size == 0 {
-            return Err(cx
-                .fault(Code::ConnectFailed, "connection refused")
-                .target("10.0.0.7:6379")
-                .into());
+            return Err(cx.fault(Code::ConnectFailed, "connection refused").target("10.0.0.7:6379").into());
         }
         say(&format!("built {}", cx.name))?;
         Ok(Self(cx))
@@ -97,10 +89,7 @@ struct TickerConfig {
 
 impl Default for TickerConfig {
     fn default() -> Self {
-        Self {
-            last_work: 0,
-            fails: false,
-        }
+        Self { last_work: 0, fails: false }
     }
 }
 
@@ -131,10 +120,7 @@ impl Server for Ticker {
             tokio::time::sleep(Duration::from_millis(config.last_work)).await;
             Ok(say("finished")?)
         });
-        Ok(Bound {
-            endpoint: SocketAddr::from(([127, 0, 0, 1], 1)),
-            serve,
-        })
+        Ok(Bound { endpoint: SocketAddr::from(([127, 0, 0, 1], 1)), serve })
     }
 
     fn cx(&self) -> &Cx {

@@ -52,10 +52,7 @@ impl Config for AppConfig {
         if *self.drain >= *self.stop_within {
             problems.reject(
                 "drain",
-                format_args!(
-                    "{} leaves nothing of stop_within ({})",
-                    self.drain, self.stop_within
-                ),
+                format_args!("{} leaves nothing of stop_within ({})", self.drain, self.stop_within),
             );
         }
     }
@@ -99,40 +96,23 @@ impl App {
     /// An app from a text, for tests. Neither command line nor environment are looked at. The name's ending says
     /// whether the text is TOML, YAML or JSON.
     pub fn from_toml(name: &str, text: &str) -> Self {
-        Self::from_sources(
-            crate::build_info!(),
-            Flags::default(),
-            Sources::new().text(name, text),
-        )
+        Self::from_sources(crate::build_info!(), Flags::default(), Sources::new().text(name, text))
     }
 
     pub(crate) fn from_flags(build: BuildInfo, flags: Flags) -> Self {
         let sources = flags.sources();
         let app = Self::from_sources(build, flags, sources);
-        app.handle
-            .settings()
-            .load_or_default::<LogConfig>("log", "log")
-            .get()
-            .install();
+        app.handle.settings().load_or_default::<LogConfig>("log", "log").get().install();
         app
     }
 
     fn from_sources(build: BuildInfo, flags: Flags, sources: Sources) -> Self {
         let settings = Settings::open(sources);
         let config = settings.load_or_default::<AppConfig>("app", "app").get();
-        let name = if config.name.is_empty() {
-            build.name.clone()
-        } else {
-            config.name.clone()
-        };
+        let name = if config.name.is_empty() { build.name.clone() } else { config.name.clone() };
         let debug = flags.debug;
         let handle = AppHandle::new(name, build, flags, settings, debug);
-        Self {
-            handle,
-            config,
-            servers: Vec::new(),
-            jobs: Vec::new(),
-        }
+        Self { handle, config, servers: Vec::new(), jobs: Vec::new() }
     }
 
     /// Reads and checks the table at `key`. Touches nothing, and does not fail: problems are recorded, and the first
@@ -141,11 +121,7 @@ impl App {
     pub fn load<L: Load>(&self, key: &str) -> L::Loaded {
         let config = self.handle.settings().load::<L::Config>(L::KIND, key);
         let cx = Cx::new(key.into(), L::KIND, self.handle.clone());
-        L::loaded(Section {
-            config,
-            cx,
-            asked_at: Location::caller(),
-        })
+        L::loaded(Section { config, cx, asked_at: Location::caller() })
     }
 
     /// Reads a table of the application's own, which then follows the configuration. A table that is missing is
@@ -167,21 +143,14 @@ impl App {
         F: Future<Output = std::result::Result<(), E>> + Send + 'static,
         E: Into<Error>,
     {
-        self.jobs.push(Job {
-            name,
-            run: job.map(|result| result.map_err(Into::into)).boxed(),
-        });
+        self.jobs.push(Job { name, run: job.map(|result| result.map_err(Into::into)).boxed() });
         self
     }
 
     /// Adds a server. It is bound by [`run`](Self::run), in the order in which servers were added.
     pub fn serve<S: Server>(mut self, server: S) -> Self {
         let cx = server.cx().clone();
-        self.servers.push(ServerEntry {
-            cx,
-            last: S::LAST,
-            bind: server.bind().boxed(),
-        });
+        self.servers.push(ServerEntry { cx, last: S::LAST, bind: server.bind().boxed() });
         self
     }
 
@@ -203,8 +172,6 @@ impl App {
 
 impl fmt::Debug for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("App")
-            .field("handle", &self.handle)
-            .finish_non_exhaustive()
+        f.debug_struct("App").field("handle", &self.handle).finish_non_exhaustive()
     }
 }

@@ -67,21 +67,14 @@ impl BuildInfo {
             ("rustc", &self.rustc),
             ("inkstone", &self.inkstone),
         ];
-        labels
-            .into_iter()
-            .map(|(key, value)| (key.to_owned(), value.clone()))
-            .collect()
+        labels.into_iter().map(|(key, value)| (key.to_owned(), value.clone())).collect()
     }
 }
 
 /// What `--version` prints.
 impl fmt::Display for BuildInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let dirty = if self.dirty {
-            ", with uncommitted changes"
-        } else {
-            ""
-        };
+        let dirty = if self.dirty { ", with uncommitted changes" } else { "" };
         writeln!(f, "{} {}", self.name, self.version)?;
         writeln!(f, "commit    {}{dirty}", self.commit)?;
         writeln!(f, "built     {} by {} on {}", self.time, self.user, self.host)?;

@@ -38,14 +38,8 @@ impl Cx {
     #[must_use]
     pub fn guard(&self, protocol: Protocol, target: impl Into<Arc<str>>, config: Live<GuardConfig>) -> Guard {
         let app = &self.app;
-        let recorder = Recorder::new(
-            app.metrics(),
-            protocol,
-            self.kind,
-            self.name.clone(),
-            target,
-            app.debug(),
-        );
+        let recorder =
+            Recorder::new(app.metrics(), protocol, self.kind, self.name.clone(), target, app.debug());
         Guard::new(recorder, config)
     }
 
@@ -63,9 +57,7 @@ impl Cx {
 
     /// A fault of this instance: the component and its key are filled in.
     pub fn fault(&self, code: Code, message: impl fmt::Display) -> Fault {
-        Fault::new(code, message)
-            .component(format!("{} `{}`", self.kind, self.name))
-            .key(self.name.as_ref())
+        Fault::new(code, message).component(format!("{} `{}`", self.kind, self.name)).key(self.name.as_ref())
     }
 
     /// Says of an error from `build` which component it kept from starting, unless the error says so itself.
@@ -88,9 +80,6 @@ impl Cx {
 
 impl fmt::Debug for Cx {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cx")
-            .field("kind", &self.kind)
-            .field("name", &self.name)
-            .finish_non_exhaustive()
+        f.debug_struct("Cx").field("kind", &self.kind).field("name", &self.name).finish_non_exhaustive()
     }
 }

@@ -9,6 +9,7 @@ use crate::app::App;
 use crate::build_info::BuildInfo;
 use crate::error::{Error, Result};
 use crate::flags::Flags;
+use crate::lifecycle;
 
 /// `main` of a service: reads the command line, runs the service on a multi-threaded runtime, reports what went wrong
 /// — highlighted on a terminal, one JSON line a problem elsewhere — and gives the shell the documented exit status.
@@ -46,7 +47,14 @@ where
         Ok(runtime) => runtime,
         Err(error) => return report(&error.into()),
     };
-    let result = runtime.block_on(async { service(App::from_flags(build, flags)).await });
+    let result = runtime.block_on(async {
+        let app = App::from_flags(build, flags);
+        let handle = app.handle().clone();
+        let result = service(app).await;
+        // A service that fails before it runs has built something all the same.
+        lifecycle::close(&handle).await;
+        result
+    });
     // A blocking call that nobody can cancel must not keep the process.
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     match result {
@@ -56,11 +64,7 @@ where
 }
 
 fn print_version(build: &BuildInfo, json: bool) -> ExitCode {
-    let text = if json {
-        serde_json::to_string(build).unwrap_or_default()
-    } else {
-        build.to_string()
-    };
+    let text = if json { serde_json::to_string(build).unwrap_or_default() } else { build.to_string() };
     let _closed = writeln!(std::io::stdout(), "{text}");
     ExitCode::SUCCESS
 }
@@ -72,11 +76,7 @@ fn report(error: &Error) -> ExitCode {
     }
     let problems = error.problems();
     let terminal = std::io::stderr().is_terminal();
-    let text = if terminal {
-        problems.render(true)
-    } else {
-        problems.to_json_lines()
-    };
+    let text = if terminal { problems.render(true) } else { problems.to_json_lines() };
     let _closed = writeln!(std::io::stderr(), "{}", text.trim_end());
     ExitCode::from(error.exit_status())
 }

@@ -65,19 +65,10 @@ pub struct Instance {
 impl AppHandle {
     pub(crate) fn new(name: String, build: BuildInfo, flags: Flags, settings: Settings, debug: bool) -> Self {
         let metrics = Metrics::new();
-        metrics.build_info(
-            BuildInfo {
-                name: name.clone(),
-                ..build.clone()
-            }
-            .labels(),
-        );
+        metrics.build_info(BuildInfo { name: name.clone(), ..build.clone() }.labels());
         let stop = CancellationToken::new();
         Self(Arc::new(Inner {
-            build: BuildInfo {
-                name: name.clone(),
-                ..build
-            },
+            build: BuildInfo { name: name.clone(), ..build },
             name,
             flags,
             settings,
@@ -132,11 +123,7 @@ impl AppHandle {
     /// The components built so far, in that order.
     #[must_use]
     pub fn instances(&self) -> Vec<Arc<Instance>> {
-        self.0
-            .instances
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.0.instances.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Starts a graceful stop, as SIGTERM does.
@@ -170,11 +157,7 @@ impl AppHandle {
         if problems.has_errors() {
             return Err(problems.into());
         }
-        if self.0.flags.check {
-            Err(Error::checked())
-        } else {
-            Ok(())
-        }
+        if self.0.flags.check { Err(Error::checked()) } else { Ok(()) }
     }
 
     pub(crate) fn built<C: Component>(&self, kind: &'static str, name: Arc<str>, component: C) {
@@ -191,11 +174,7 @@ impl AppHandle {
                 async move { component.close().await }.boxed()
             }),
         };
-        self.0
-            .instances
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(Arc::new(instance));
+        self.0.instances.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::new(instance));
     }
 
     pub(crate) fn take_instances(&self) -> Vec<Arc<Instance>> {
@@ -212,17 +191,12 @@ impl Instance {
 
 impl fmt::Debug for Instance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Instance")
-            .field("kind", &self.kind)
-            .field("name", &self.name)
-            .finish_non_exhaustive()
+        f.debug_struct("Instance").field("kind", &self.kind).field("name", &self.name).finish_non_exhaustive()
     }
 }
 
 impl fmt::Debug for AppHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AppHandle")
-            .field("name", &self.0.name)
-            .finish_non_exhaustive()
+        f.debug_struct("AppHandle").field("name", &self.0.name).finish_non_exhaustive()
     }
 }

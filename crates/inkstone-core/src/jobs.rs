@@ -53,11 +53,7 @@ fn unknown(asked: &[String], jobs: &[Job]) -> Result {
             );
         }
     }
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(problems.into())
-    }
+    if problems.is_empty() { Ok(()) } else { Err(problems.into()) }
 }
 
 fn failed(name: &str, error: &crate::Error) -> crate::Error {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
-use inkstone_config::{Problems, ReloadOutcome, SourceStatus, Watching};
+use inkstone_config::{Code, Fault, Problems, ReloadOutcome, SourceStatus, Watching};
 use inkstone_observe::Metrics;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -27,12 +27,7 @@ struct Servers {
 }
 
 pub(crate) async fn run(app: App) -> Result {
-    let App {
-        handle,
-        config,
-        servers,
-        jobs,
-    } = app;
+    let App { handle, config, servers, jobs } = app;
     let ran = if handle.0.flags.job.is_empty() {
         match handle.begin() {
             Ok(()) => serve(&handle, &config, servers).await,
@@ -73,22 +68,15 @@ async fn serve(handle: &AppHandle, config: &crate::AppConfig, servers: Vec<Serve
             failed.push(late(config));
         }
         () = signals.again() => {
-            tracing::warn!("told to stop a second time: ending at once");
+            failed.push(Fault::new(Code::DrainTimeout, "told to stop a second time: what was in flight was cut off"));
         }
     }
-    if failed.is_empty() {
-        Ok(())
-    } else {
-        Err(failed.into())
-    }
+    if failed.is_empty() { Ok(()) } else { Err(failed.into()) }
 }
 
 /// Binds in order. A server that cannot be bound stops all: those bound before it are let go.
 async fn bind(entries: Vec<ServerEntry>) -> Result<Servers> {
-    let servers = Servers {
-        first: FuturesUnordered::new(),
-        last: FuturesUnordered::new(),
-    };
+    let servers = Servers { first: FuturesUnordered::new(), last: FuturesUnordered::new() };
     for ServerEntry { cx, last, bind } in entries {
         let bound = bind.await?;
         tracing::info!(kind = cx.kind, name = %cx.name, address = %bound.endpoint, "listening");
@@ -99,12 +87,7 @@ async fn bind(entries: Vec<ServerEntry>) -> Result<Servers> {
         group.push(Box::pin(async move {
             let result = match serving.await {
                 Ok(result) => result,
-                Err(panic) => Err(cx
-                    .fault(
-                        inkstone_config::Code::Panic,
-                        format!("the server panicked: {panic}"),
-                    )
-                    .into()),
+                Err(panic) => Err(cx.fault(Code::Panic, format!("the server panicked: {panic}")).into()),
             };
             (name, result)
         }));
@@ -136,7 +119,7 @@ async fn stop_gracefully(
 }
 
 /// Closes the components in reverse order of building. One that hangs does not keep the others from closing.
-async fn close(handle: &AppHandle) {
+pub(crate) async fn close(handle: &AppHandle) {
     handle.0.stop.cancel();
     handle.0.stop_last.cancel();
     for instance in handle.take_instances().into_iter().rev() {
@@ -158,21 +141,14 @@ fn watch_settings(handle: &AppHandle) -> Watching {
     let metrics = handle.metrics().clone();
     show_sources(&metrics, &settings.status().sources);
     settings.on_reload(move |outcome| match outcome {
-        ReloadOutcome::Applied {
-            sources,
-            changed,
-            pending_restart,
-        } => {
+        ReloadOutcome::Applied { sources, changed, pending_restart } => {
             metrics.reloaded(true);
             show_sources(&metrics, sources);
             tracing::info!(?changed, ?pending_restart, "configuration applied");
         }
         ReloadOutcome::Refused(refused) => {
             metrics.reloaded(false);
-            tracing::error!(
-                "configuration refused, the one before stays in force:\n{}",
-                refused.problems
-            );
+            tracing::error!("configuration refused, the one before stays in force:\n{}", refused.problems);
         }
         other => tracing::warn!(?other, "the configuration was read again"),
     });
@@ -180,11 +156,7 @@ fn watch_settings(handle: &AppHandle) -> Watching {
 }
 
 fn show_sources(metrics: &Metrics, sources: &[SourceStatus]) {
-    metrics.config(
-        sources
-            .iter()
-            .map(|source| (source.name.as_str(), source.hash.as_str())),
-    );
+    metrics.config(sources.iter().map(|source| (source.name.as_str(), source.hash.as_str())));
 }
 
 impl Servers {
@@ -209,9 +181,9 @@ fn note(failed: &mut Problems, ended: Option<(String, Result)>) {
     }
 }
 
-fn late(config: &crate::AppConfig) -> inkstone_config::Fault {
-    inkstone_config::Fault::new(
-        inkstone_config::Code::DrainTimeout,
+fn late(config: &crate::AppConfig) -> Fault {
+    Fault::new(
+        Code::DrainTimeout,
         format!("work was still in flight {} after the stop began, and was cut off", config.stop_within),
     )
     .hint("raise app.stop_within (and the pod's terminationGracePeriodSeconds above it), or give the work a deadline")

@@ -51,8 +51,6 @@ impl<C: Component> Loader<C> {
 
 impl<C: Component> fmt::Debug for Loader<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Loader")
-            .field("section", &self.section.cx)
-            .finish_non_exhaustive()
+        f.debug_struct("Loader").field("section", &self.section.cx).finish_non_exhaustive()
     }
 }

@@ -38,13 +38,7 @@ impl<B: Body, P: HttpProtocol> GuardedBody<B, P> {
         code: Option<&'static str>,
         capture: Option<Capture>,
     ) -> Self {
-        let mut end = End {
-            protocol,
-            call: Some(call),
-            code,
-            trailers: None,
-            capture,
-        };
+        let mut end = End { protocol, call: Some(call), code, trailers: None, capture };
         // An empty body is never polled.
         if inner.is_end_stream() {
             end.finish(false);
@@ -59,11 +53,7 @@ impl<P: HttpProtocol> End<P> {
         let Some(mut call) = self.call.take() else { return };
         if let Some(capture) = &self.capture {
             let (sent, received) = capture.texts();
-            let (request, response) = if P::SERVER {
-                (received, sent)
-            } else {
-                (sent, received)
-            };
+            let (request, response) = if P::SERVER { (received, sent) } else { (sent, received) };
             call.set_request(format_args!("{request}"));
             call.set_response(format_args!("{response}"));
         }
@@ -78,17 +68,8 @@ impl<P: HttpProtocol> End<P> {
 impl<B: Default, P: Default> Default for GuardedBody<B, P> {
     /// An empty body whose record is already written.
     fn default() -> Self {
-        let end = End {
-            protocol: P::default(),
-            call: None,
-            code: None,
-            trailers: None,
-            capture: None,
-        };
-        Self {
-            inner: B::default(),
-            end,
-        }
+        let end = End { protocol: P::default(), call: None, code: None, trailers: None, capture: None };
+        Self { inner: B::default(), end }
     }
 }
 

@@ -35,29 +35,19 @@ impl<'a> Op<'a> {
     /// A call of `method`.
     #[must_use]
     pub fn new(method: Arc<str>) -> Self {
-        Self {
-            method,
-            request: None,
-            target: None,
-        }
+        Self { method, request: None, target: None }
     }
 
     /// With what is asked, for the six-tuple.
     #[must_use]
     pub fn request(self, request: &'a (dyn fmt::Debug + Sync)) -> Self {
-        Self {
-            request: Some(request),
-            ..self
-        }
+        Self { request: Some(request), ..self }
     }
 
     /// With where this call goes.
     #[must_use]
     pub fn target(self, target: Arc<str>) -> Self {
-        Self {
-            target: Some(target),
-            ..self
-        }
+        Self { target: Some(target), ..self }
     }
 }
 

@@ -86,9 +86,5 @@ impl Capture {
 
 fn joined(side: &Mutex<Vec<String>>) -> String {
     let kept = side.lock().unwrap_or_else(PoisonError::into_inner);
-    if kept.is_empty() {
-        "-".to_owned()
-    } else {
-        kept.join(", ")
-    }
+    if kept.is_empty() { "-".to_owned() } else { kept.join(", ") }
 }

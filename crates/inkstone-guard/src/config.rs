@@ -28,10 +28,7 @@ pub struct MethodConfig {
 
 impl Default for GuardConfig {
     fn default() -> Self {
-        Self {
-            timeout: Dur::from(Duration::from_secs(1)),
-            methods: BTreeMap::new(),
-        }
+        Self { timeout: Dur::from(Duration::from_secs(1)), methods: BTreeMap::new() }
     }
 }
 
@@ -41,10 +38,7 @@ impl GuardConfig {
     /// Without a limit of its own: what servers start from, since their callers set the deadline.
     #[must_use]
     pub fn unlimited() -> Self {
-        Self {
-            timeout: Dur::from(Duration::ZERO),
-            ..Self::default()
-        }
+        Self { timeout: Dur::from(Duration::ZERO), ..Self::default() }
     }
 
     /// The limit for one attempt of `method`, if there is one.
@@ -63,9 +57,7 @@ mod tests {
     #[test]
     fn a_methods_own_timeout_wins_and_zero_means_none() {
         let mut config = GuardConfig::default();
-        let own = MethodConfig {
-            timeout: Some(Dur::from(Duration::ZERO)),
-        };
+        let own = MethodConfig { timeout: Some(Dur::from(Duration::ZERO)) };
         config.methods.insert("a.B/C".to_owned(), own);
         assert_eq!(config.timeout_of("a.B/C"), None);
         assert_eq!(config.timeout_of("a.B/D"), Some(Duration::from_secs(1)));

@@ -20,9 +20,7 @@ tokio::task_local! {
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub async fn scope<F: Future>(deadline: Instant, work: F) -> F::Output {
-    DEADLINE
-        .scope(earlier(Some(deadline), current()).unwrap_or(deadline), work)
-        .await
+    DEADLINE.scope(earlier(Some(deadline), current()).unwrap_or(deadline), work).await
 }
 
 /// The deadline of what is being served, if it has one.

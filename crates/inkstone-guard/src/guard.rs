@@ -80,16 +80,8 @@ impl Guard {
     /// this and a time-out.
     #[must_use]
     pub fn enter(&self, op: Op<'_>) -> Call {
-        let own = self
-            .config
-            .get()
-            .timeout_of(&op.method)
-            .map(|timeout| Instant::now() + timeout);
-        Call::start(
-            self.recorder.clone(),
-            op,
-            deadline::earlier(own, deadline::current()),
-        )
+        let own = self.config.get().timeout_of(&op.method).map(|timeout| Instant::now() + timeout);
+        Call::start(self.recorder.clone(), op, deadline::earlier(own, deadline::current()))
     }
 
     /// The record's writer.

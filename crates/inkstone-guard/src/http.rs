@@ -77,11 +77,7 @@ impl<S, P: Clone> Layer<S> for GuardLayer<P> {
     type Service = GuardService<S, P>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        GuardService {
-            inner,
-            guard: self.guard.clone(),
-            protocol: self.protocol.clone(),
-        }
+        GuardService { inner, guard: self.guard.clone(), protocol: self.protocol.clone() }
     }
 }
 
@@ -103,14 +99,8 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let offered = if P::SERVER { None } else { Capture::take_offered() };
         let protocol = self.protocol.clone();
-        let allowed = protocol
-            .time_allowed(request.headers())
-            .map(|allowed| Instant::now() + allowed);
-        let op = Op {
-            method: protocol.method(&request),
-            request: None,
-            target: protocol.target(&request),
-        };
+        let allowed = protocol.time_allowed(request.headers()).map(|allowed| Instant::now() + allowed);
+        let op = Op { method: protocol.method(&request), request: None, target: protocol.target(&request) };
         let call = self.guard.enter(op);
         let deadline = deadline::earlier(call.deadline(), allowed);
         if let Some(deadline) = deadline.filter(|_| !P::SERVER) {
@@ -167,10 +157,7 @@ where
         Err(waited) => {
             let (response, code) = protocol.timed_out::<R>(waited);
             let (head, body) = response.into_parts();
-            Ok(Response::from_parts(
-                head,
-                GuardedBody::new(body, protocol, call, Some(code), capture),
-            ))
+            Ok(Response::from_parts(head, GuardedBody::new(body, protocol, call, Some(code), capture)))
         }
     }
 }

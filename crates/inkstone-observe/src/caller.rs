@@ -27,10 +27,7 @@ fn first_user_frame(trace: &str) -> Option<String> {
 
 fn is_user_code(symbol: &str, at: &str) -> bool {
     let symbol = symbol.trim_start_matches(['<', '&', '(']);
-    let ours = symbol
-        .split("::")
-        .next()
-        .is_some_and(|krate| INKSTONE.contains(&krate));
+    let ours = symbol.split("::").next().is_some_and(|krate| INKSTONE.contains(&krate));
     let foreign = ["/rustc/", "/registry/src/", "/git/checkouts/", "/rustlib/src/"]
         .iter()
         .any(|part| at.contains(part));
@@ -75,10 +72,7 @@ mod tests {
              at ./examples/shop/storefront/src/main.rs:31:44
    6: storefront::main
              at ./examples/shop/storefront/src/main.rs:9:1";
-        assert_eq!(
-            first_user_frame(trace).as_deref(),
-            Some("examples/shop/storefront/src/main.rs:31:44")
-        );
+        assert_eq!(first_user_frame(trace).as_deref(), Some("examples/shop/storefront/src/main.rs:31:44"));
         assert_eq!(first_user_frame("   0: a\n      at /rustc/x/y.rs:1:1"), None);
     }
 }

@@ -33,20 +33,14 @@ pub enum LogFormat {
 
 impl Default for LogConfig {
     fn default() -> Self {
-        Self {
-            level: "info".to_owned(),
-            format: LogFormat::Auto,
-        }
+        Self { level: "info".to_owned(), format: LogFormat::Auto }
     }
 }
 
 impl Config for LogConfig {
     fn check(&self, problems: &mut Problems) {
         if let Err(error) = self.filter() {
-            problems.reject(
-                "level",
-                format_args!("`{}` is not a list of levels: {error}", self.level),
-            );
+            problems.reject("level", format_args!("`{}` is not a list of levels: {error}", self.level));
         }
     }
 }
@@ -65,17 +59,10 @@ impl LogConfig {
             LogFormat::Json => true,
             LogFormat::Text => false,
         };
-        let lines = tracing_subscriber::fmt()
-            .with_env_filter(filter)
-            .with_span_events(FmtSpan::NONE);
+        let lines = tracing_subscriber::fmt().with_env_filter(filter).with_span_events(FmtSpan::NONE);
         // Another app of this process, or the user, may have installed logs already. Theirs stay.
         let _already = if json {
-            lines
-                .json()
-                .flatten_event(true)
-                .with_current_span(true)
-                .with_span_list(false)
-                .try_init()
+            lines.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
         } else {
             lines.with_ansi(terminal).try_init()
         };

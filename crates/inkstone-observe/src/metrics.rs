@@ -76,19 +76,10 @@ impl Metrics {
             task: calls(names::TASK, "Duration of scheduled tasks"),
         };
         let reloads = Family::default();
-        registry.register(
-            names::CONFIG_RELOADS,
-            "Times the configuration was read again",
-            reloads.clone(),
-        );
+        registry.register(names::CONFIG_RELOADS, "Times the configuration was read again", reloads.clone());
         let config = Family::default();
         registry.register(names::CONFIG_INFO, "The configuration in force", config.clone());
-        Self {
-            registry: Arc::new(Mutex::new(registry)),
-            calls: Arc::new(calls),
-            reloads,
-            config,
-        }
+        Self { registry: Arc::new(Mutex::new(registry)), calls: Arc::new(calls), reloads, config }
     }
 
     /// Gives the registry to a component or an application that has metrics of its own.
@@ -114,10 +105,7 @@ impl Metrics {
         self.config.clear();
         for (source, hash) in sources {
             self.config
-                .get_or_create(&ConfigInfo {
-                    source: source.to_owned(),
-                    hash: hash.to_owned(),
-                })
+                .get_or_create(&ConfigInfo { source: source.to_owned(), hash: hash.to_owned() })
                 .set(1);
         }
     }

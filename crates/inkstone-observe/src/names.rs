@@ -24,6 +24,5 @@ pub const CONFIG_RELOADS: &str = "inkstone_config_reload";
 
 /// Upper bounds of the latency histograms, in seconds: OpenTelemetry's advice for RPC and HTTP, with two finer steps
 /// below 5 ms because calls inside a cluster usually end there.
-pub const SECONDS: [f64; 16] = [
-    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 10.0,
-];
+pub const SECONDS: [f64; 16] =
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 10.0];

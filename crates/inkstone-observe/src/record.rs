@@ -74,14 +74,7 @@ impl Recorder {
         debug: bool,
     ) -> Self {
         let target = target.into();
-        Self(Arc::new(Inner {
-            metrics: metrics.clone(),
-            protocol,
-            kind,
-            name,
-            target,
-            debug,
-        }))
+        Self(Arc::new(Inner { metrics: metrics.clone(), protocol, kind, name, target, debug }))
     }
 
     /// Whether requests, responses and callers are wanted. They cost far more than the rest of a record.
@@ -117,14 +110,9 @@ impl Recorder {
     /// Records one call.
     pub fn record(&self, outcome: &Outcome<'_>) {
         let inner = &*self.0;
-        let labels = CallLabels {
-            name: inner.name.clone(),
-            method: outcome.method.clone(),
-            code: outcome.code,
-        };
-        inner
-            .metrics
-            .observe(inner.protocol, &labels, outcome.cost.as_secs_f64());
+        let labels =
+            CallLabels { name: inner.name.clone(), method: outcome.method.clone(), code: outcome.code };
+        inner.metrics.observe(inner.protocol, &labels, outcome.cost.as_secs_f64());
         if inner.debug {
             print(inner, outcome);
         }

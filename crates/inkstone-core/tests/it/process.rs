@@ -37,11 +37,7 @@ impl Life {
             .spawn()
             .expect("the example runs");
         let out = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self {
-            child,
-            out,
-            _dir: dir,
-        }
+        Self { child, out, _dir: dir }
     }
 
     /// Reads on until the service says this.
@@ -56,13 +52,7 @@ impl Life {
 
     pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-s", name, &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
+        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
     }
 
     pub(crate) fn end(mut self) -> Ended {
@@ -72,25 +62,13 @@ impl Life {
             .filter_map(|line| line.strip_prefix("said: ").map(str::to_owned))
             .collect();
         let mut err = String::new();
-        self.child
-            .stderr
-            .take()
-            .unwrap()
-            .read_to_string(&mut err)
-            .unwrap();
-        Ended {
-            code: self.child.wait().unwrap().code().unwrap_or(-1),
-            out: said.join("; "),
-            err,
-        }
+        self.child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+        Ended { code: self.child.wait().unwrap().code().unwrap_or(-1), out: said.join("; "), err }
     }
 }
 
 fn program() -> PathBuf {
     // target/debug/deps/it-HASH → target/debug/examples/life
     let test = std::env::current_exe().unwrap();
-    test.parent()
-        .and_then(Path::parent)
-        .unwrap()
-        .join("examples/life")
+    test.parent().and_then(Path::parent).unwrap().join("examples/life")
 }

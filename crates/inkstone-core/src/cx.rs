@@ -61,7 +61,7 @@ impl Cx {
     }
 
     /// Says of an error from `build` which component it kept from starting, unless the error says so itself.
-    pub(crate) fn failed_to_build(&self, error: Error, asked_at: &'static Location<'static>) -> Error {
+    pub(crate) fn failed_to_build(&self, error: &Error, asked_at: &'static Location<'static>) -> Error {
         let mut problems = inkstone_config::Problems::default();
         for fault in error.problems().iter() {
             let mut fault = fault.clone();

@@ -26,7 +26,6 @@ impl Error {
     }
 
     /// All that was found wrong.
-    #[must_use]
     pub fn problems(&self) -> Problems {
         match &self.0 {
             Why::Problems(problems) => problems.clone(),

@@ -65,7 +65,7 @@ pub struct Instance {
 impl AppHandle {
     pub(crate) fn new(name: String, build: BuildInfo, flags: Flags, settings: Settings, debug: bool) -> Self {
         let metrics = Metrics::new();
-        metrics.build_info(BuildInfo { name: name.clone(), ..build.clone() }.labels());
+        metrics.build_info(&BuildInfo { name: name.clone(), ..build.clone() }.labels());
         let stop = CancellationToken::new();
         Self(Arc::new(Inner {
             build: BuildInfo { name: name.clone(), ..build },

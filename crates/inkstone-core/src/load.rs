@@ -41,7 +41,7 @@ impl<C: Component> Loader<C> {
         cx.app().begin()?;
         let component = match C::build(config, cx.clone()).await {
             Ok(component) => component,
-            Err(error) => return Err(cx.failed_to_build(error, asked_at)),
+            Err(error) => return Err(cx.failed_to_build(&error, asked_at)),
         };
         tracing::debug!(kind = C::KIND, name = %cx.name, "built");
         cx.app().built(C::KIND, cx.name.clone(), component.clone());

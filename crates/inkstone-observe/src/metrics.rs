@@ -88,9 +88,9 @@ impl Metrics {
     }
 
     /// Exports `inkstone_build_info`: constant 1 with these labels.
-    pub fn build_info(&self, labels: Vec<(String, String)>) {
+    pub fn build_info(&self, labels: &[(String, String)]) {
         let info: Family<Vec<(String, String)>, Gauge> = Family::default();
-        info.get_or_create(&labels).set(1);
+        info.get_or_create(&labels.to_vec()).set(1);
         self.register(|registry| registry.register(names::BUILD_INFO, "What was built, from what", info));
     }
 

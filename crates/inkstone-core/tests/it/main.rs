@@ -1,4 +1,6 @@
 //! The life of a service, as a process sees it.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic where it stands")]
+
 mod life;
 mod process;

@@ -78,19 +78,13 @@ impl Component for Pool {
 }
 
 /// Settings of a server that only waits.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct TickerConfig {
     /// How long its last work takes, in milliseconds.
     last_work: u64,
     /// Whether it fails by itself.
     fails: bool,
-}
-
-impl Default for TickerConfig {
-    fn default() -> Self {
-        Self { last_work: 0, fails: false }
-    }
 }
 
 impl Config for TickerConfig {}

@@ -55,11 +55,11 @@ pub trait Server: Send + 'static {
     fn cx(&self) -> &Cx;
 }
 
-/// A server that is bound.
+/// A server that is bound, or work that is ready to begin.
 #[allow(missing_debug_implementations, reason = "holds a future")]
 pub struct Bound {
-    /// Where it listens; what is announced to discovery.
-    pub endpoint: SocketAddr,
+    /// Where it listens, if it does; what is announced to discovery.
+    pub endpoint: Option<SocketAddr>,
     /// Serves until it is told to stop.
     pub serve: BoxFuture<'static, Result<(), Error>>,
 }

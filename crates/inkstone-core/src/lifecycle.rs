@@ -79,7 +79,9 @@ async fn bind(entries: Vec<ServerEntry>) -> Result<Servers> {
     let servers = Servers { first: FuturesUnordered::new(), last: FuturesUnordered::new() };
     for ServerEntry { cx, last, bind } in entries {
         let bound = bind.await?;
-        tracing::info!(kind = cx.kind, name = %cx.name, address = %bound.endpoint, "listening");
+        if let Some(address) = bound.endpoint {
+            tracing::info!(kind = cx.kind, name = %cx.name, %address, "listening");
+        }
         let name = cx.name.to_string();
         let group = if last { &servers.last } else { &servers.first };
         // Each on a task of its own: one that is busy must not hold up the others.

@@ -1,0 +1,4 @@
+//! Behaviour of targets, resolvers and balancers.
+
+mod resolving;
+mod targets;

@@ -1,7 +1,6 @@
 //! A service for the tests of its own life: one component, one server, two jobs, each of which says what it does.
 
 use std::io::Write;
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -114,7 +113,7 @@ impl Server for Ticker {
             tokio::time::sleep(Duration::from_millis(config.last_work)).await;
             Ok(say("finished")?)
         });
-        Ok(Bound { endpoint: SocketAddr::from(([127, 0, 0, 1], 1)), serve })
+        Ok(Bound { endpoint: None, serve })
     }
 
     fn cx(&self) -> &Cx {

@@ -23,11 +23,7 @@ impl State {
         }
         let commit = git(dir, &["rev-parse", "--verify", "--quiet", "HEAD"]);
         let dirty = git(dir, &["status", "--porcelain"]).map(|changes| !changes.is_empty());
-        Self {
-            dirty: commit.is_some().then_some(dirty).flatten(),
-            commit,
-            watched: watched(dir),
-        }
+        Self { dirty: commit.is_some().then_some(dirty).flatten(), commit, watched: watched(dir) }
     }
 }
 
@@ -59,8 +55,5 @@ fn git(dir: &Path, args: &[&str]) -> Option<String> {
         .args(args)
         .output()
         .ok()?;
-    output
-        .status
-        .success()
-        .then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }

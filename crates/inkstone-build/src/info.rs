@@ -18,9 +18,7 @@ pub struct Info {
 }
 
 /// The part of each variable's name after `INKSTONE_BUILD_`.
-const NAMES: [&str; 8] = [
-    "COMMIT", "DIRTY", "HOST", "USER", "RUSTC", "TARGET", "PROFILE", "TIME",
-];
+const NAMES: [&str; 8] = ["COMMIT", "DIRTY", "HOST", "USER", "RUSTC", "TARGET", "PROFILE", "TIME"];
 
 /// Hands the build information of the package to the compiler. Call it from `build.rs`.
 ///
@@ -30,10 +28,7 @@ const NAMES: [&str; 8] = [
 /// `false`. A missing git, repository, host or user name is no error: that value is left unset.
 pub fn info() -> Result<(), Error> {
     let dir = env::current_dir().map_err(|error| Error::new("find the package's directory", error))?;
-    let mut info = Info::of(&dir, |name| env::var(name).ok())?;
-    if let Some(out) = env::var_os("OUT_DIR") {
-        info.keep_time(&Path::new(&out).join("inkstone-build-info"));
-    }
+    let info = Info::of(&dir, |name| env::var(name).ok())?;
     io::stdout()
         .write_all(info.directives().as_bytes())
         .map_err(|error| Error::new("hand the build information to cargo", error))
@@ -47,14 +42,10 @@ impl Info {
     /// As [`info`].
     pub fn of(dir: &Path, env: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
         let env = |name: &str| env(name).filter(|value| !value.is_empty());
-        let State {
-            commit,
-            dirty,
-            mut watched,
-        } = State::of(dir);
+        let State { commit, dirty, mut watched } = State::of(dir);
         // Once one file is named, cargo forgets that it would have watched the package.
         watched.extend(
-            ["src", "build.rs", "Cargo.toml"]
+            ["src", "migrations", "build.rs", "Cargo.toml"]
                 .map(|name| dir.join(name))
                 .into_iter()
                 .filter(|p| p.exists()),
@@ -68,9 +59,7 @@ impl Info {
                     "COMMIT" => commit.clone(),
                     "DIRTY" => dirty.map(|dirty| dirty.to_string()),
                     "HOST" => host(),
-                    "USER" => env("USER")
-                        .or_else(|| env("USERNAME"))
-                        .or_else(|| printed("id", &["-un"])),
+                    "USER" => env("USER").or_else(|| env("USERNAME")).or_else(|| printed("id", &["-un"])),
                     "RUSTC" => printed(env("RUSTC").as_deref().unwrap_or("rustc"), &["--version"]),
                     "TIME" => Some(time(env("SOURCE_DATE_EPOCH"))?),
                     _ => env(name), // TARGET and PROFILE are cargo's own
@@ -83,10 +72,7 @@ impl Info {
 
     /// The value of one variable, by the part of its name after `INKSTONE_BUILD_`: `"COMMIT"`.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.values
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, value)| value.as_str())
+        self.values.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
     }
 
     /// The lines a build script prints for cargo.
@@ -103,27 +89,6 @@ impl Info {
             lines += &format!("cargo::rustc-env=INKSTONE_BUILD_{name}={value}\n");
         }
         lines
-    }
-
-    /// A clean tree at the same commit is the same program: it keeps the time of its first build, so that a
-    /// touched git index does not compile it again. `remembered` is where the last build wrote its values.
-    fn keep_time(&mut self, remembered: &Path) {
-        let (time, rest): (Vec<_>, Vec<_>) = self.values.iter().partition(|(name, _)| *name == "TIME");
-        let rest = format!("{rest:?}");
-        let before = fs::read_to_string(remembered).unwrap_or_default();
-        if let Some((before, time)) = before.split_once('\n')
-            && before == rest
-            && self.get("DIRTY") == Some("false")
-            && env::var_os("SOURCE_DATE_EPOCH").is_none()
-            && env::var_os("INKSTONE_BUILD_TIME").is_none()
-        {
-            let time = time.to_owned();
-            self.values.retain(|(name, _)| *name != "TIME");
-            self.values.push(("TIME", time));
-        } else if let [(_, time)] = time.as_slice() {
-            // Only a later rebuild is lost when this cannot be written.
-            let _unwritten = fs::write(remembered, format!("{rest}\n{time}"));
-        }
     }
 }
 
@@ -143,16 +108,14 @@ fn checked(name: &str, value: String) -> Result<String, Error> {
 fn time(epoch: Option<String>) -> Result<String, Error> {
     let time = match epoch {
         None => Timestamp::now(),
-        Some(epoch) => epoch
-            .parse()
-            .ok()
-            .and_then(|seconds| Timestamp::from_second(seconds).ok())
-            .ok_or_else(|| {
+        Some(epoch) => {
+            epoch.parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok()).ok_or_else(|| {
                 Error::new(
                     "read SOURCE_DATE_EPOCH",
                     format_args!("expected seconds since 1970, found {epoch:?}"),
                 )
-            })?,
+            })?
+        }
     };
     Ok(time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }
@@ -166,11 +129,7 @@ fn host() -> Option<String> {
 }
 
 fn printed(program: &str, args: &[&str]) -> Option<String> {
-    let output = Command::new(program)
-        .args(args)
-        .output()
-        .ok()
-        .filter(|output| output.status.success())?;
+    let output = Command::new(program).args(args).output().ok().filter(|output| output.status.success())?;
     Some(String::from_utf8_lossy(&output.stdout).trim().to_owned()).filter(|text| !text.is_empty())
 }
 

@@ -54,20 +54,15 @@ impl Protos {
             let file = file.as_ref();
             compiler.open_file(file).map_err(|error| {
                 if error.is_file_not_found() && error.file().is_none() {
-                    let includes: Vec<_> = includes
-                        .iter()
-                        .map(|path| path.as_ref().display().to_string())
-                        .collect();
+                    let includes: Vec<_> =
+                        includes.iter().map(|path| path.as_ref().display().to_string()).collect();
                     let why = format!("not found under the include paths {}", includes.join(", "));
                     return Error::new(format_args!("compile {}", file.display()), why);
                 }
                 failed(error)
             })?;
         }
-        let read = compiler
-            .files()
-            .filter_map(|file| file.path().map(Path::to_owned))
-            .collect();
+        let read = compiler.files().filter_map(|file| file.path().map(Path::to_owned)).collect();
         Ok(Self {
             descriptors: compiler.file_descriptor_set(),
             encoded: compiler.encode_file_descriptor_set(),
@@ -77,10 +72,7 @@ impl Protos {
 
     /// The lines a build script prints for cargo: each file read, imports included.
     pub fn directives(&self) -> String {
-        self.read
-            .iter()
-            .map(|path| format!("cargo::rerun-if-changed={}\n", path.display()))
-            .collect()
+        self.read.iter().map(|path| format!("cargo::rerun-if-changed={}\n", path.display())).collect()
     }
 
     /// Writes `protos.rs` and the files it includes into `dir`.

@@ -12,22 +12,11 @@ fn git(dir: &Path, args: &[&str]) -> String {
     let output = Command::new("git")
         .current_dir(dir)
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .args([
-            "-c",
-            "user.name=t",
-            "-c",
-            "user.email=t@example.com",
-            "-c",
-            "init.defaultBranch=main",
-        ])
+        .args(["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "init.defaultBranch=main"])
         .args(args)
         .output()
         .unwrap();
-    assert!(
-        output.status.success(),
-        "git {args:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
@@ -60,10 +49,7 @@ fn watches(info: &Info, path: &Path) -> bool {
 fn a_clean_commit_is_named_and_a_change_makes_it_dirty() {
     let dir = repository();
     let clean = info(dir.path(), &[]).unwrap();
-    assert_eq!(
-        clean.get("COMMIT"),
-        Some(git(dir.path(), &["rev-parse", "HEAD"]).as_str())
-    );
+    assert_eq!(clean.get("COMMIT"), Some(git(dir.path(), &["rev-parse", "HEAD"]).as_str()));
     assert_eq!(clean.get("DIRTY"), Some("false"));
 
     fs::write(dir.path().join("src/new.rs"), "").unwrap();
@@ -74,18 +60,8 @@ fn a_clean_commit_is_named_and_a_change_makes_it_dirty() {
 fn head_index_and_branch_are_watched() {
     let dir = repository();
     let info = info(dir.path(), &[]).unwrap();
-    for path in [
-        ".git/HEAD",
-        ".git/index",
-        ".git/refs/heads/main",
-        "src",
-        "Cargo.toml",
-    ] {
-        assert!(
-            watches(&info, &dir.path().join(path)),
-            "{path} in\n{}",
-            info.directives()
-        );
+    for path in [".git/HEAD", ".git/index", ".git/refs/heads/main", "src", "Cargo.toml"] {
+        assert!(watches(&info, &dir.path().join(path)), "{path} in\n{}", info.directives());
     }
 }
 
@@ -95,11 +71,7 @@ fn a_packed_branch_watches_the_packed_refs_and_where_its_file_will_appear() {
     git(dir.path(), &["pack-refs", "--all"]);
     let info = info(dir.path(), &[]).unwrap();
     assert!(watches(&info, &dir.path().join(".git/packed-refs")));
-    assert!(
-        watches(&info, &dir.path().join(".git/refs/heads")),
-        "{}",
-        info.directives()
-    );
+    assert!(watches(&info, &dir.path().join(".git/refs/heads")), "{}", info.directives());
 }
 
 #[test]
@@ -107,22 +79,11 @@ fn a_worktree_watches_its_own_head_and_the_shared_branch() {
     let dir = repository();
     let tree = TempDir::new().unwrap();
     let path = tree.path().join("side");
-    git(
-        dir.path(),
-        &["worktree", "add", "--quiet", "-b", "side", path.to_str().unwrap()],
-    );
+    git(dir.path(), &["worktree", "add", "--quiet", "-b", "side", path.to_str().unwrap()]);
     let info = info(&path, &[]).unwrap();
     assert_eq!(info.get("DIRTY"), Some("false"));
-    for watched in [
-        ".git/worktrees/side/HEAD",
-        ".git/worktrees/side/index",
-        ".git/refs/heads/side",
-    ] {
-        assert!(
-            watches(&info, &dir.path().join(watched)),
-            "{watched} in\n{}",
-            info.directives()
-        );
+    for watched in [".git/worktrees/side/HEAD", ".git/worktrees/side/index", ".git/refs/heads/side"] {
+        assert!(watches(&info, &dir.path().join(watched)), "{watched} in\n{}", info.directives());
     }
     assert!(!watches(&info, &dir.path().join(".git/HEAD")));
 }
@@ -133,10 +94,7 @@ fn every_watched_path_exists() {
     git(dir.path(), &["checkout", "--quiet", "--detach"]);
     for line in info(dir.path(), &[]).unwrap().directives().lines() {
         if let Some(path) = line.strip_prefix("cargo::rerun-if-changed=") {
-            assert!(
-                Path::new(path).exists(),
-                "{path} would make cargo build anew each time"
-            );
+            assert!(Path::new(path).exists(), "{path} would make cargo build anew each time");
         }
     }
 }
@@ -164,24 +122,15 @@ fn a_repository_that_ignores_the_package_says_nothing_about_it() {
 #[test]
 fn the_environment_wins_over_git() {
     let dir = repository();
-    let given = [
-        ("INKSTONE_BUILD_COMMIT", "abc"),
-        ("INKSTONE_BUILD_DIRTY", "true"),
-        ("INKSTONE_BUILD_HOST", "ci-7"),
-    ];
+    let given =
+        [("INKSTONE_BUILD_COMMIT", "abc"), ("INKSTONE_BUILD_DIRTY", "true"), ("INKSTONE_BUILD_HOST", "ci-7")];
     let info = info(dir.path(), &given).unwrap();
     assert_eq!(
         (info.get("COMMIT"), info.get("DIRTY"), info.get("HOST")),
         (Some("abc"), Some("true"), Some("ci-7"))
     );
-    assert!(
-        info.directives()
-            .contains("cargo::rustc-env=INKSTONE_BUILD_COMMIT=abc\n")
-    );
-    assert!(
-        info.directives()
-            .contains("cargo::rerun-if-env-changed=INKSTONE_BUILD_COMMIT\n")
-    );
+    assert!(info.directives().contains("cargo::rustc-env=INKSTONE_BUILD_COMMIT=abc\n"));
+    assert!(info.directives().contains("cargo::rerun-if-env-changed=INKSTONE_BUILD_COMMIT\n"));
 }
 
 #[test]
@@ -194,11 +143,9 @@ fn source_date_epoch_fixes_the_time() {
 #[test]
 fn a_value_of_the_wrong_form_is_refused_by_name() {
     let dir = TempDir::new().unwrap();
-    for (name, value) in [
-        ("SOURCE_DATE_EPOCH", "yesterday"),
-        ("INKSTONE_BUILD_TIME", "noon"),
-        ("INKSTONE_BUILD_DIRTY", "yes"),
-    ] {
+    for (name, value) in
+        [("SOURCE_DATE_EPOCH", "yesterday"), ("INKSTONE_BUILD_TIME", "noon"), ("INKSTONE_BUILD_DIRTY", "yes")]
+    {
         let error = info(dir.path(), &[(name, value)]).unwrap_err().to_string();
         assert!(error.contains(name) && error.contains(value), "{error}");
     }
@@ -207,15 +154,6 @@ fn a_value_of_the_wrong_form_is_refused_by_name() {
 #[test]
 fn a_line_break_in_a_value_cannot_add_a_directive() {
     let dir = TempDir::new().unwrap();
-    let info = info(
-        dir.path(),
-        &[("INKSTONE_BUILD_USER", "me\ncargo::rustc-cfg=evil")],
-    )
-    .unwrap();
-    assert!(
-        !info
-            .directives()
-            .lines()
-            .any(|line| line.starts_with("cargo::rustc-cfg"))
-    );
+    let info = info(dir.path(), &[("INKSTONE_BUILD_USER", "me\ncargo::rustc-cfg=evil")]).unwrap();
+    assert!(!info.directives().lines().any(|line| line.starts_with("cargo::rustc-cfg")));
 }

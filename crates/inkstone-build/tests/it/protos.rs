@@ -28,9 +28,7 @@ fn with(files: &[(&str, &str)]) -> TempDir {
 }
 
 fn refusal(dir: &Path, file: &str) -> String {
-    Protos::compile(&[dir.join(file)], &[dir])
-        .unwrap_err()
-        .to_string()
+    Protos::compile(&[dir.join(file)], &[dir]).unwrap_err().to_string()
 }
 
 #[test]
@@ -38,50 +36,25 @@ fn code_and_descriptors_are_written_behind_one_include() {
     let dir = with(&[("shop/v1/greeter.proto", GREETER)]);
     let out = TempDir::new().unwrap();
     let protos = Protos::compile(&[dir.path().join("shop/v1/greeter.proto")], &[dir.path()]).unwrap();
-    assert!(
-        protos.directives().contains("shop/v1/greeter.proto"),
-        "{}",
-        protos.directives()
-    );
+    assert!(protos.directives().contains("shop/v1/greeter.proto"), "{}", protos.directives());
     protos.write(out.path()).unwrap();
 
     let code = fs::read_to_string(out.path().join("protos.rs")).unwrap();
-    assert!(
-        code.contains("pub mod shop {") && code.contains("pub const FILE_DESCRIPTOR_SET"),
-        "{code}"
-    );
-    assert!(
-        !code.contains("google"),
-        "the well-known types come from prost: {code}"
-    );
-    assert!(
-        fs::read_to_string(out.path().join("shop.v1.rs"))
-            .unwrap()
-            .contains("GreeterServer")
-    );
+    assert!(code.contains("pub mod shop {") && code.contains("pub const FILE_DESCRIPTOR_SET"), "{code}");
+    assert!(!code.contains("google"), "the well-known types come from prost: {code}");
+    assert!(fs::read_to_string(out.path().join("shop.v1.rs")).unwrap().contains("GreeterServer"));
 
     let set = FileDescriptorSet::decode(fs::read(out.path().join("protos.bin")).unwrap().as_slice()).unwrap();
     let names: Vec<_> = set.file.iter().map(|file| file.name()).collect();
-    assert_eq!(
-        names,
-        ["google/protobuf/timestamp.proto", "shop/v1/greeter.proto"]
-    );
+    assert_eq!(names, ["google/protobuf/timestamp.proto", "shop/v1/greeter.proto"]);
     let comments = set.file[1].source_code_info.as_ref().unwrap();
-    assert!(
-        comments
-            .location
-            .iter()
-            .any(|place| place.leading_comments() == " Says hello.\n")
-    );
+    assert!(comments.location.iter().any(|place| place.leading_comments() == " Says hello.\n"));
 }
 
 #[test]
 fn an_import_is_watched_too() {
     let dir = with(&[
-        (
-            "a.proto",
-            "syntax = \"proto3\"; package a; import \"b.proto\"; message A { b.B b = 1; }",
-        ),
+        ("a.proto", "syntax = \"proto3\"; package a; import \"b.proto\"; message A { b.B b = 1; }"),
         ("b.proto", "syntax = \"proto3\"; package b; message B {}"),
     ]);
     let protos = Protos::compile(&[dir.path().join("a.proto")], &[dir.path()]).unwrap();
@@ -90,10 +63,7 @@ fn an_import_is_watched_too() {
 
 #[test]
 fn a_mistake_is_shown_with_file_line_and_column() {
-    let dir = with(&[(
-        "bad.proto",
-        "syntax = \"proto3\";\nmessage A {\n  strin name = 1;\n}",
-    )]);
+    let dir = with(&[("bad.proto", "syntax = \"proto3\";\nmessage A {\n  strin name = 1;\n}")]);
     let error = refusal(dir.path(), "bad.proto");
     assert!(error.contains("bad.proto:3:3"), "{error}");
 }
@@ -102,18 +72,12 @@ fn a_mistake_is_shown_with_file_line_and_column() {
 fn a_missing_import_is_shown_where_it_is_asked_for() {
     let dir = with(&[("a.proto", "syntax = \"proto3\";\nimport \"nowhere.proto\";\n")]);
     let error = refusal(dir.path(), "a.proto");
-    assert!(
-        error.contains("a.proto:2:") && error.contains("nowhere.proto"),
-        "{error}"
-    );
+    assert!(error.contains("a.proto:2:") && error.contains("nowhere.proto"), "{error}");
 }
 
 #[test]
 fn a_missing_file_is_named_with_the_include_paths() {
     let dir = with(&[]);
     let error = refusal(dir.path(), "absent.proto");
-    assert!(
-        error.contains("absent.proto") && error.contains(dir.path().to_str().unwrap()),
-        "{error}"
-    );
+    assert!(error.contains("absent.proto") && error.contains(dir.path().to_str().unwrap()), "{error}");
 }

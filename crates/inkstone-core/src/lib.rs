@@ -8,8 +8,10 @@ mod entry;
 mod error;
 mod flags;
 mod handle;
+mod holder;
 mod jobs;
 mod lifecycle;
+mod listen;
 mod load;
 mod signal;
 

@@ -1,0 +1,56 @@
+//! Listening sockets, and errors that say who is in the way.
+
+use std::io;
+use std::net::SocketAddr;
+
+use inkstone_config::{Code, Fault};
+use tokio::net::TcpListener;
+
+use crate::cx::Cx;
+use crate::error::Error;
+use crate::holder;
+
+impl Cx {
+    /// Listens on `host` and `port` of this server's table; port 0 takes a free one.
+    ///
+    /// # Errors
+    /// When the address cannot be bound: whose port it is, if that can be found out, and what to do.
+    pub async fn listen(&self, host: &str, port: u16) -> Result<TcpListener, Error> {
+        let target = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+        match bind(host, port).await {
+            Ok(listener) => Ok(listener),
+            Err(error) => Err(self.cannot_listen(&error, port).target(target).into()),
+        }
+    }
+
+    fn cannot_listen(&self, error: &io::Error, port: u16) -> Fault {
+        let key = &self.name;
+        let (code, message, hint) = match error.kind() {
+            io::ErrorKind::AddrInUse => {
+                let holder = holder::of_port(port).unwrap_or_else(|| "another process".to_owned());
+                let message = format!("{holder} listens on this port already");
+                (Code::PortTaken, message, format!("end it, or change {key}.port; 0 takes a free port"))
+            }
+            io::ErrorKind::PermissionDenied => (
+                Code::PermissionDenied,
+                format!("this process may not listen there: {error}"),
+                format!("use a port above 1023: {key}.port"),
+            ),
+            _ => (
+                Code::AddressUnavailable,
+                format!("this machine cannot listen there: {error}"),
+                format!("let {key}.host be one of its own addresses, such as 127.0.0.1 or 0.0.0.0"),
+            ),
+        };
+        self.fault(code, message).hint(hint)
+    }
+}
+
+/// Binds the first address of the host that works.
+async fn bind(host: &str, port: u16) -> io::Result<TcpListener> {
+    // An IPv6 address is written in a configuration as it is, without brackets.
+    if let Ok(ip) = host.parse() {
+        return TcpListener::bind(SocketAddr::new(ip, port)).await;
+    }
+    TcpListener::bind((host, port)).await
+}

@@ -89,6 +89,11 @@ impl Call {
         self.recorder.debug()
     }
 
+    /// What was called, when only the response told that there is such a method. From a bounded set.
+    pub fn set_method(&mut self, method: Arc<str>) {
+        self.method = method;
+    }
+
     /// Where the call went, when that was found out after it had started.
     pub fn set_target(&mut self, target: Arc<str>) {
         self.target = Some(target);

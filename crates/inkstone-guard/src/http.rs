@@ -37,6 +37,9 @@ pub trait HttpProtocol: Clone + Send + Sync + 'static {
     /// Tells the other side how long we are willing to wait.
     fn announce(&self, _request: &mut HeaderMap, _remaining: Duration) {}
 
+    /// Fills in what only the response tells: the endpoint that was chosen, or that the method exists.
+    fn settle(&self, _head: &response::Parts, _call: &mut Call) {}
+
     /// The code, if the response's head already has it.
     fn code(&self, head: &response::Parts) -> Option<&'static str>;
 
@@ -135,7 +138,7 @@ async fn serve<P: HttpProtocol, F: Future>(
 
 fn respond<P, R, E>(
     protocol: P,
-    call: Call,
+    mut call: Call,
     capture: Option<Capture>,
     result: Result<Result<Response<R>, E>, Duration>,
 ) -> Result<Response<GuardedBody<R, P>>, E>
@@ -146,6 +149,7 @@ where
     match result {
         Ok(Ok(response)) => {
             let (head, body) = response.into_parts();
+            protocol.settle(&head, &mut call);
             let code = protocol.code(&head);
             let body = GuardedBody::new(body, protocol, call, code, capture);
             Ok(Response::from_parts(head, body))

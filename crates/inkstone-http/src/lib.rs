@@ -1,1 +1,13 @@
-//! The HTTP server component, on axum.
+#![doc = include_str!("../README.md")]
+
+mod config;
+mod connection;
+mod panics;
+mod problem;
+mod protocol;
+mod server;
+
+pub use axum;
+pub use config::HttpServerConfig;
+pub use problem::Problem;
+pub use server::HttpServer;

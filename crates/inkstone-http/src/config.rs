@@ -1,0 +1,55 @@
+//! The table of an HTTP server.
+
+use inkstone_config::{Config, Dur, Problems, Size};
+use inkstone_guard::GuardConfig;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// An HTTP server.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct HttpServerConfig {
+    /// The address or name to listen on. `0.0.0.0` is every IPv4 address of the machine.
+    pub host: String,
+    /// The port to listen on. 0 takes a free one.
+    pub port: u16,
+    /// Largest body that handlers read into memory, unless their route says otherwise.
+    pub max_body: Size,
+    /// Longest time a client may take to send the head of a request. An idle connection is closed after it too.
+    pub header_timeout: Dur,
+    /// Most requests at once on one HTTP/2 connection.
+    pub max_streams: u32,
+    /// Time-outs around each request. Methods are named like `GET /orders/{id}`.
+    #[schemars(extend("x-live" = true))]
+    pub guard: GuardConfig,
+}
+
+impl Default for HttpServerConfig {
+    fn default() -> Self {
+        Self {
+            // reachable by nobody else until somebody wants that
+            host: "127.0.0.1".to_owned(),
+            port: 8080,
+            max_body: Size::mib(2),
+            // longer than the 60 s that load balancers and clients usually keep an idle connection: closing from this
+            // side first would cross a request on its way
+            header_timeout: Dur::from_secs(75),
+            max_streams: 250,
+            guard: GuardConfig::unlimited(),
+        }
+    }
+}
+
+impl Config for HttpServerConfig {
+    fn check(&self, problems: &mut Problems) {
+        if self.host.trim().is_empty() {
+            problems.reject("host", "is empty; expected an address such as 127.0.0.1, or 0.0.0.0 for all");
+        }
+        if self.header_timeout.is_zero() {
+            problems.reject("header_timeout", "is 0, which would close every connection at once");
+        }
+        if self.max_streams == 0 {
+            problems.reject("max_streams", "is 0, which would refuse every request over HTTP/2");
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! The HTTP server.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use futures::FutureExt;
+use inkstone_config::{Code, Live};
+use inkstone_core::{Bound, Cx, Error, Load, Phase, Section, Server};
+use inkstone_guard::GuardLayer;
+use inkstone_observe::Protocol;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::HttpServerConfig;
+use crate::connection::Connections;
+use crate::panics;
+use crate::protocol::Http;
+
+/// An HTTP server: routes, served when the app runs.
+#[derive(Debug)]
+#[must_use = "a server does nothing until the app serves it"]
+pub struct HttpServer {
+    config: Live<HttpServerConfig>,
+    cx: Cx,
+    routes: Router,
+}
+
+impl HttpServer {
+    /// Adds routes. Routes that were added before stay.
+    ///
+    /// # Panics
+    /// When two routes are the same, as axum's `merge` does.
+    pub fn routes(self, routes: Router) -> Self {
+        Self { routes: self.routes.merge(routes), ..self }
+    }
+
+    /// The routes with what surrounds every request: from the outside in, guard, panics, limits.
+    fn guarded(&self, endpoint: &str) -> Router {
+        let config = self.config.get();
+        let settings = self.config.map(|config| config.guard.clone());
+        let guard = self.cx.guard(Protocol::HttpServer, endpoint, settings);
+        let max_body = config.max_body.as_usize();
+        self.routes
+            .clone()
+            .layer(DefaultBodyLimit::max(max_body))
+            .layer(panics::layer())
+            .layer(GuardLayer::new(guard, Http))
+    }
+}
+
+impl Load for HttpServer {
+    const KIND: &'static str = "server.http";
+    type Config = HttpServerConfig;
+    type Loaded = Self;
+
+    fn loaded(section: Section<HttpServerConfig>) -> Self {
+        Self { config: section.config, cx: section.cx, routes: Router::new() }
+    }
+}
+
+impl Server for HttpServer {
+    async fn bind(self) -> Result<Bound, Error> {
+        let config = self.config.get();
+        let listener = self.cx.listen(&config.host, config.port).await?;
+        let endpoint = listener
+            .local_addr()
+            .map_err(|error| self.cx.fault(Code::AddressUnavailable, error.to_string()))?;
+        let routes = self.guarded(&endpoint.to_string());
+        let draining = Arc::new(AtomicBool::new(false));
+        let connections = Connections::new(routes, &config, draining.clone());
+        let serve = serve(listener, connections, self.cx, draining);
+        Ok(Bound { endpoint: Some(endpoint), serve: serve.map(Ok).boxed() })
+    }
+
+    fn cx(&self) -> &Cx {
+        &self.cx
+    }
+}
+
+/// Accepts until the app stops, then waits for the connections. They are aborted when this is dropped.
+async fn serve(listener: TcpListener, connections: Connections, cx: Cx, draining: Arc<AtomicBool>) {
+    let stopping = cx.stopping();
+    let mut open = JoinSet::new();
+    let mut phase = cx.app().phase();
+    let mut drain = std::pin::pin!(async move {
+        // The app owns the sender; when that is gone there is nothing left to drain.
+        let _gone = phase.wait_for(|phase| *phase == Phase::Draining).await.is_err();
+        draining.store(true, Ordering::Relaxed);
+        std::future::pending::<()>().await;
+    });
+    loop {
+        tokio::select! {
+            biased;
+            () = stopping.cancelled() => break,
+            () = &mut drain => {}
+            Some(_ended) = open.join_next() => {}
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => { open.spawn(connections.serve(stream, peer, stopping.clone())); }
+                Err(error) => refused(&error, &stopping).await,
+            },
+        }
+    }
+    // From here on new connections are refused rather than left waiting.
+    drop(listener);
+    while open.join_next().await.is_some() {}
+}
+
+/// A client that went away before it was accepted is nothing; no file descriptor left means to wait for some.
+async fn refused(error: &io::Error, stopping: &CancellationToken) {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
+        return;
+    }
+    tracing::error!("cannot accept a connection: {error}; trying again in 100 ms");
+    tokio::select! {
+        () = tokio::time::sleep(Duration::from_millis(100)) => {}
+        () = stopping.cancelled() => {}
+    }
+}

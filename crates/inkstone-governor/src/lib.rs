@@ -1,1 +1,10 @@
-//! The port a service is governed through: health, metrics, build information, effective configuration.
+#![doc = include_str!("../README.md")]
+
+mod access;
+mod checks;
+mod config;
+mod governor;
+mod pages;
+
+pub use config::GovernorConfig;
+pub use governor::Governor;

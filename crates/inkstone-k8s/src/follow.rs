@@ -1,0 +1,130 @@
+//! Following one service.
+
+use std::hash::{BuildHasher, RandomState};
+use std::pin::pin;
+use std::time::Duration;
+
+use futures::StreamExt;
+use inkstone_discover::Publisher;
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use kube::Api as Objects;
+use kube::runtime::watcher::{self, Event, watcher};
+
+use crate::api::{Access, Api, chain};
+use crate::service::Service;
+use crate::slices::{NoSuchPort, Slices};
+
+/// First and longest wait before the API is asked again.
+const WAITS: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+
+/// Publishes the service's endpoints until nobody wants them any more.
+pub(crate) async fn follow(access: Access, service: Service, publisher: Publisher) {
+    let mut following = Following { service, publisher, failing: false };
+    let mut wait = WAITS.0;
+    loop {
+        let error = match access.connect().await {
+            Ok(api) => following.watch(&api, &mut wait).await,
+            Err(error) => error,
+        };
+        following.failed(&error);
+        tokio::time::sleep(spread(wait)).await;
+        wait = (wait * 2).min(WAITS.1);
+    }
+}
+
+struct Following {
+    service: Service,
+    publisher: Publisher,
+    /// Whether the last thing heard was an error: it is logged once, not at each attempt.
+    failing: bool,
+}
+
+impl Following {
+    /// Lists, then watches, until something fails; then all is begun anew, because only a new listing proves what is there.
+    async fn watch(&mut self, api: &Api, wait: &mut Duration) -> String {
+        let namespace = self.service.namespace.clone().unwrap_or_else(|| api.default_namespace.clone());
+        let objects: Objects<EndpointSlice> = Objects::namespaced(api.client.clone(), &namespace);
+        let selector = format!("kubernetes.io/service-name={}", self.service.name);
+        let mut events = pin!(watcher(objects, watcher::Config::default().labels(&selector)));
+        let mut slices = Slices::default();
+        let mut listed = false;
+        while let Some(event) = events.next().await {
+            match event {
+                Ok(Event::Init) => slices.begin(),
+                Ok(Event::InitApply(slice)) => slices.list(slice),
+                Ok(Event::InitDone) => {
+                    slices.done();
+                    listed = true;
+                    *wait = WAITS.0;
+                }
+                Ok(Event::Apply(slice)) => slices.apply(slice),
+                Ok(Event::Delete(slice)) => slices.delete(&slice),
+                // The past that the watch would continue from is forgotten. The watcher lists again by itself.
+                Err(watcher::Error::WatchError(status)) if status.code == 410 => continue,
+                Err(error) => return advise(&error, &namespace, &api.server),
+            }
+            if listed {
+                self.publish(&slices, &namespace);
+            }
+        }
+        format!("the watch on {} ended", api.server)
+    }
+
+    fn publish(&mut self, slices: &Slices, namespace: &str) {
+        let Service { name, port, .. } = &self.service;
+        match slices.endpoints(port) {
+            Ok(endpoints) => {
+                if self.failing {
+                    tracing::info!(service = %name, namespace, "found again");
+                    self.failing = false;
+                }
+                tracing::debug!(service = %name, namespace, endpoints = endpoints.len(), "endpoints changed");
+                self.publisher.ready(endpoints);
+            }
+            Err(NoSuchPort { known }) => {
+                let known =
+                    if known.is_empty() { "none".to_owned() } else { format!("`{}`", known.join("`, `")) };
+                self.failed(&format!(
+                    "the pods of service {namespace}/{name} have no port `{port}`; they have {known}"
+                ));
+            }
+        }
+    }
+
+    fn failed(&mut self, error: &str) {
+        if !self.failing {
+            tracing::warn!(service = %self.service.name, "{error}; the endpoints known before stay in use");
+            self.failing = true;
+        }
+        self.publisher.failed(error);
+    }
+}
+
+/// What the API said, and what to do where that is known.
+fn advise(error: &watcher::Error, namespace: &str, server: &str) -> String {
+    use watcher::Error::{InitialListFailed, WatchError, WatchFailed, WatchStartFailed};
+    let status = match error {
+        InitialListFailed(kube::Error::Api(status))
+        | WatchStartFailed(kube::Error::Api(status))
+        | WatchFailed(kube::Error::Api(status))
+        | WatchError(status) => Some(status),
+        _ => None,
+    };
+    match status.map(|status| (status.code, &status.message)) {
+        Some((401, said)) => {
+            format!("the Kubernetes API at {server} does not accept the credentials: {said}")
+        }
+        Some((403, said)) => format!(
+            "the Kubernetes API at {server} refuses: {said}; let the account get, list and watch endpointslices of \
+             discovery.k8s.io in namespace {namespace}"
+        ),
+        Some((code, said)) => format!("the Kubernetes API at {server} answers {code}: {said}"),
+        None => format!("the Kubernetes API at {server} does not answer: {}", chain(error)),
+    }
+}
+
+/// Up to half less, so that a thousand pods do not come back in the same instant.
+fn spread(wait: Duration) -> Duration {
+    let dice = RandomState::new().hash_one(0_u8) % 1000;
+    wait.mul_f64(0.5 + f64::from(u16::try_from(dice).unwrap_or(0)) / 2000.0)
+}

@@ -1,0 +1,147 @@
+//! An SQLite database.
+
+use std::sync::Arc;
+
+use inkstone_config::{Code, Live};
+use inkstone_core::{Component, Cx, Health};
+use inkstone_guard::GuardConfig;
+use inkstone_observe::Protocol;
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions};
+use sqlx::{ConnectOptions, Error, SqlitePool};
+
+use crate::calls::Calls;
+use crate::config::SqliteConfig;
+use crate::error::cannot_open;
+use crate::file::Place;
+use crate::transaction::Transaction;
+
+/// An SQLite database. `&sqlite` executes whatever sqlx can, guarded and recorded.
+///
+/// A handle: clones share the pool of connections.
+#[derive(Debug, Clone)]
+pub struct Sqlite(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    pool: SqlitePool,
+    calls: Calls,
+    place: Place,
+    cx: Cx,
+}
+
+impl Component for Sqlite {
+    const KIND: &'static str = "sqlite";
+    type Config = SqliteConfig;
+
+    async fn build(config: Live<SqliteConfig>, cx: Cx) -> Result<Self, inkstone_core::Error> {
+        let start = config.get();
+        let place = Place::of(&start.addr);
+        place.check(start.create_if_missing, &cx).await?;
+        let pool = open(&place, &start).await.map_err(|error| cannot_open(&error, &place, &cx))?;
+        let guard: Live<GuardConfig> = config.map(|config| config.guard.clone());
+        let calls = Calls::new(cx.guard(Protocol::Db, place.to_string(), guard));
+        Ok(Self(Arc::new(Inner { pool, calls, place, cx })))
+    }
+
+    async fn health(&self) -> Health {
+        match sqlx::query("SELECT 1").execute(self.pool()).await {
+            Ok(_) => Health::Up,
+            Err(error) => Health::Down(format!("{}: {error}", self.0.place)),
+        }
+    }
+
+    async fn close(&self) {
+        self.pool().close().await;
+    }
+}
+
+impl Sqlite {
+    /// Begins a transaction that may write. It takes the write lock now, waiting for `busy_timeout` if it must: a
+    /// transaction that began by reading could fail with `busy` at its first write, with half its work done.
+    ///
+    /// # Errors
+    /// When another writer does not finish in time, or no connection is free.
+    pub async fn begin(&self) -> Result<Transaction, Error> {
+        Transaction::begin(self, "BEGIN IMMEDIATE").await
+    }
+
+    /// Begins a transaction that only reads: all its statements see the same state. It waits for no writer.
+    ///
+    /// # Errors
+    /// When no connection is free in time.
+    pub async fn begin_read(&self) -> Result<Transaction, Error> {
+        Transaction::begin(self, "BEGIN DEFERRED").await
+    }
+
+    /// Brings the tables up to date: what a job such as `install` runs. Doing it again changes nothing.
+    ///
+    /// # Errors
+    /// Which migration failed and why; those before it stay done, it is undone as a whole.
+    pub fn migrate(
+        &self,
+        migrations: Migrator,
+    ) -> impl Future<Output = inkstone_core::Result> + Send + use<> {
+        let Self(database) = self.clone();
+        async move {
+            // Not through the guard: a migration takes as long as it takes.
+            migrations.run(&database.pool).await.map_err(|error| database.cannot_migrate(&error).into())
+        }
+    }
+
+    /// The raw pool, for what needs one. What goes through it is neither guarded nor recorded.
+    #[must_use]
+    pub fn pool(&self) -> &SqlitePool {
+        &self.0.pool
+    }
+
+    pub(crate) fn calls(&self) -> &Calls {
+        &self.0.calls
+    }
+}
+
+impl Inner {
+    fn cannot_migrate(&self, error: &MigrateError) -> inkstone_config::Fault {
+        let hint = match error {
+            MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => {
+                "the database is newer than this program: run the newer one, or restore an older copy"
+            }
+            MigrateError::VersionMismatch(_) => {
+                "never change a migration that has been applied; add another one"
+            }
+            _ => "mend the cause and run the job again: what has been applied is skipped",
+        };
+        self.cx
+            .fault(Code::JobFailed, format!("the tables were not brought up to date: {error}"))
+            .target(&self.place)
+            .hint(hint)
+    }
+}
+
+async fn open(place: &Place, config: &SqliteConfig) -> Result<SqlitePool, Error> {
+    let mut options = SqliteConnectOptions::new()
+        .create_if_missing(config.create_if_missing)
+        .busy_timeout(config.busy_timeout.get())
+        .foreign_keys(config.foreign_keys)
+        // the guard writes the record
+        .disable_statement_logging();
+    let mut pool = SqlitePoolOptions::new()
+        .acquire_timeout(config.acquire_timeout.get())
+        // Connections to a file do not age, and the one to a database in memory is the database.
+        .idle_timeout(None)
+        .max_lifetime(None);
+    match place {
+        Place::File(path) => {
+            options = options.filename(path);
+            if config.wal {
+                options = options.journal_mode(SqliteJournalMode::Wal);
+            }
+            pool = pool.max_connections(config.pool_size.get()).min_connections(config.min_idle);
+        }
+        Place::Memory => {
+            options = options.in_memory(true);
+            pool = pool.max_connections(1).min_connections(1);
+        }
+    }
+    pool.connect_with(options).await
+}

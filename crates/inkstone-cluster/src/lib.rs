@@ -1,9 +1,11 @@
-//! A local cluster that speaks the Kubernetes API and runs pods as processes.
+#![doc = include_str!("../README.md")]
 
+mod access;
 mod api;
 mod cluster;
-mod controllers;
-mod kubelet;
+pub mod controllers;
+pub mod kubelet;
 pub mod store;
 
-pub use cluster::{Cluster, ClusterOptions, Options};
+pub use cluster::{Cluster, ClusterOptions};
+pub use kubelet::{NODE_NAME, RestartDelay, exec_pod};

@@ -9,29 +9,22 @@ use super::{
     object::{self, Object, table_mut},
 };
 
-/// Service addresses are `127.96.x.y`: loopback like the pods' own, and apart from them.
-pub const SERVICE_NETWORK: [u8; 2] = [127, 96];
+/// Service addresses are `127.32.x.y`: loopback like the pods' own, and apart from them.
+pub const SERVICE_NETWORK: [u8; 2] = [127, 32];
 
 /// What is set once, when the object is created; later writers may change it.
 pub(super) fn begin(resource: &Resource, object: &mut Object) {
     match resource.plural {
         "namespaces" => {
             let name = object::name(object).to_owned();
-            put(
-                table_mut(&mut object["metadata"], "labels"),
-                "kubernetes.io/metadata.name",
-                name,
-            );
+            put(table_mut(&mut object["metadata"], "labels"), "kubernetes.io/metadata.name", name);
             put(table_mut(object, "spec"), "finalizers", json!(["kubernetes"]));
             object["status"] = json!({ "phase": "Active" });
         }
         "pods" => {
             object["status"] = json!({ "phase": "Pending", "qosClass": "BestEffort" });
             let spec = table_mut(object, "spec");
-            let account = spec
-                .get("serviceAccountName")
-                .cloned()
-                .unwrap_or_else(|| "default".into());
+            let account = spec.get("serviceAccountName").cloned().unwrap_or_else(|| "default".into());
             put(spec, "serviceAccountName", account.clone());
             put(spec, "serviceAccount", account);
             put(spec, "enableServiceLinks", true);
@@ -61,7 +54,7 @@ pub(super) fn complete(resource: &Resource, object: &mut Object) {
             if object["endpoints"].is_null() {
                 object["endpoints"] = json!([]);
             }
-            for port in each(&mut object["ports"]) {
+            for port in object.get_mut("ports").map(each).into_iter().flatten() {
                 put(port, "name", "");
                 put(port, "protocol", "TCP");
             }
@@ -83,11 +76,7 @@ pub(super) fn cluster_ip(object: &mut Object, taken: impl Fn(&str) -> bool) {
         return;
     }
     let asked = spec.get("clusterIP").and_then(Value::as_str).unwrap_or_default();
-    let ip = if asked.is_empty() {
-        free_ip(taken)
-    } else {
-        asked.to_owned()
-    };
+    let ip = if asked.is_empty() { free_ip(taken) } else { asked.to_owned() };
     spec.insert("clusterIP".into(), ip.clone().into());
     spec.insert("clusterIPs".into(), json!([ip]));
 }
@@ -96,11 +85,7 @@ fn free_ip(taken: impl Fn(&str) -> bool) -> String {
     let mut random = rand::rng();
     loop {
         let [a, b] = SERVICE_NETWORK;
-        let ip = format!(
-            "{a}.{b}.{}.{}",
-            random.random_range(0..=255_u8),
-            random.random_range(1..=254_u8)
-        );
+        let ip = format!("{a}.{b}.{}.{}", random.random_range(0..=255_u8), random.random_range(1..=254_u8));
         if !taken(&ip) {
             return ip;
         }
@@ -116,10 +101,7 @@ fn put(table: &mut Map<String, Value>, key: &str, value: impl Into<Value>) {
 }
 
 fn each(list: &mut Value) -> impl Iterator<Item = &mut Map<String, Value>> {
-    list.as_array_mut()
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_object_mut)
+    list.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut)
 }
 
 fn deployment(spec: &mut Map<String, Value>) {
@@ -164,17 +146,9 @@ fn pod_spec(spec: &mut Value) {
     put(pod, "securityContext", json!({}));
     put(pod, "schedulerName", "default-scheduler");
     for list in ["containers", "initContainers"] {
-        for item in each(&mut spec[list]) {
-            container(item);
-        }
+        pod.get_mut(list).map(each).into_iter().flatten().for_each(container);
     }
-    // Indexing by a missing key leaves null behind.
-    if let Some(pod) = spec.as_object_mut() {
-        pod.retain(|_, value| !value.is_null());
-    }
-    for item in spec.get_mut("volumes").map(each).into_iter().flatten() {
-        volume(item);
-    }
+    pod.get_mut("volumes").map(each).into_iter().flatten().for_each(volume);
 }
 
 fn container(container: &mut Map<String, Value>) {
@@ -182,17 +156,9 @@ fn container(container: &mut Map<String, Value>) {
     put(container, "terminationMessagePath", "/dev/termination-log");
     put(container, "terminationMessagePolicy", "File");
     let image = container.get("image").and_then(Value::as_str).unwrap_or_default();
-    let tag = image
-        .rsplit('/')
-        .next()
-        .and_then(|last| last.split_once(':'))
-        .map_or("latest", |(_, tag)| tag);
+    let tag = image.rsplit('/').next().and_then(|last| last.split_once(':')).map_or("latest", |(_, tag)| tag);
     let floating = tag == "latest" && !image.contains('@');
-    put(
-        container,
-        "imagePullPolicy",
-        if floating { "Always" } else { "IfNotPresent" },
-    );
+    put(container, "imagePullPolicy", if floating { "Always" } else { "IfNotPresent" });
     for port in container.get_mut("ports").map(each).into_iter().flatten() {
         put(port, "protocol", "TCP");
     }

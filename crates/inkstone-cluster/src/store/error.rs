@@ -36,36 +36,21 @@ impl Cause {
     #[must_use]
     pub fn invalid(field: impl Into<String>, value: &Value, why: &str) -> Self {
         let message = format!("Invalid value: {value}: {why}");
-        Self {
-            reason: "FieldValueInvalid",
-            field: field.into(),
-            message,
-        }
+        Self { reason: "FieldValueInvalid", field: field.into(), message }
     }
 
     /// A field that must be there.
     #[must_use]
     pub fn required(field: impl Into<String>, why: &str) -> Self {
-        let message = if why.is_empty() {
-            "Required value".to_owned()
-        } else {
-            format!("Required value: {why}")
-        };
-        Self {
-            reason: "FieldValueRequired",
-            field: field.into(),
-            message,
-        }
+        let message =
+            if why.is_empty() { "Required value".to_owned() } else { format!("Required value: {why}") };
+        Self { reason: "FieldValueRequired", field: field.into(), message }
     }
 
     /// A field that must not be there.
     #[must_use]
     pub fn forbidden(field: impl Into<String>, why: &str) -> Self {
-        Self {
-            reason: "FieldValueForbidden",
-            field: field.into(),
-            message: format!("Forbidden: {why}"),
-        }
+        Self { reason: "FieldValueForbidden", field: field.into(), message: format!("Forbidden: {why}") }
     }
 
     /// A list that names the same thing twice.
@@ -95,32 +80,21 @@ impl ApiError {
     /// 404: there is no object of that name.
     #[must_use]
     pub fn not_found(resource: &Resource, name: &str) -> Self {
-        Self::new(
-            404,
-            "NotFound",
-            format!("{} {name:?} not found", resource.qualified()),
-        )
-        .about(resource, name)
+        Self::new(404, "NotFound", format!("{} {name:?} not found", resource.qualified()))
+            .about(resource, name)
     }
 
     /// 409: there is one of that name already.
     #[must_use]
     pub fn already_exists(resource: &Resource, name: &str) -> Self {
-        Self::new(
-            409,
-            "AlreadyExists",
-            format!("{} {name:?} already exists", resource.qualified()),
-        )
-        .about(resource, name)
+        Self::new(409, "AlreadyExists", format!("{} {name:?} already exists", resource.qualified()))
+            .about(resource, name)
     }
 
     /// 409: the object is not what the caller took it for.
     #[must_use]
     pub fn conflict(resource: &Resource, name: &str, why: &str) -> Self {
-        let message = format!(
-            "Operation cannot be fulfilled on {} {name:?}: {why}",
-            resource.qualified()
-        );
+        let message = format!("Operation cannot be fulfilled on {} {name:?}: {why}", resource.qualified());
         Self::new(409, "Conflict", message).about(resource, name)
     }
 
@@ -145,10 +119,7 @@ impl ApiError {
     /// 422: the object breaks rules of its kind.
     #[must_use]
     pub fn invalid(resource: &Resource, name: &str, causes: &[Cause]) -> Self {
-        let each: Vec<_> = causes
-            .iter()
-            .map(|c| format!("{}: {}", c.field, c.message))
-            .collect();
+        let each: Vec<_> = causes.iter().map(|c| format!("{}: {}", c.field, c.message)).collect();
         let all = match each.as_slice() {
             [one] => one.clone(),
             many => format!("[{}]", many.join(", ")),
@@ -280,11 +251,7 @@ impl ApiError {
     /// The refusal as the API sends it.
     #[must_use]
     pub fn status(&self) -> Value {
-        let metadata = self
-            .0
-            .continue_token
-            .as_ref()
-            .map_or_else(|| json!({}), |t| json!({ "continue": t }));
+        let metadata = self.0.continue_token.as_ref().map_or_else(|| json!({}), |t| json!({ "continue": t }));
         let mut status = json!({
             "kind": "Status",
             "apiVersion": "v1",
@@ -310,8 +277,5 @@ impl fmt::Display for ApiError {
 impl std::error::Error for ApiError {}
 
 fn json_causes(causes: &[Cause]) -> Vec<Value> {
-    causes
-        .iter()
-        .map(|c| json!({ "reason": c.reason, "message": c.message, "field": c.field }))
-        .collect()
+    causes.iter().map(|c| json!({ "reason": c.reason, "message": c.message, "field": c.field })).collect()
 }

@@ -62,17 +62,8 @@ impl Journal {
             .open(&path)
             .map_err(|e| explain(&e, "open the journal", &path))?;
         let (recovered, end) = recover(&file, &path)?;
-        file.set_len(end)
-            .map_err(|e| explain(&e, "drop the unfinished record of", &path))?;
-        Ok((
-            Self {
-                path,
-                file,
-                end,
-                due: SMALL.max(end * 2),
-            },
-            recovered,
-        ))
+        file.set_len(end).map_err(|e| explain(&e, "drop the unfinished record of", &path))?;
+        Ok((Self { path, file, end, due: SMALL.max(end * 2) }, recovered))
     }
 
     pub(super) fn append(&mut self, change: &Change) -> io::Result<()> {
@@ -109,29 +100,15 @@ impl Journal {
 
     fn compact(&mut self, version: u64, objects: &Objects) -> io::Result<()> {
         let new = self.path.with_extension("new");
-        let mut text = line(&Record {
-            v: version,
-            r: None,
-            key: None,
-            put: None,
-        })?;
+        let mut text = line(&Record { v: version, r: None, key: None, put: None })?;
         for (plural, objects) in objects {
             for (key, object) in objects {
-                let record = Record {
-                    v: version,
-                    r: Some(plural),
-                    key: Some(key.clone()),
-                    put: Some(object.clone()),
-                };
+                let record =
+                    Record { v: version, r: Some(plural), key: Some(key.clone()), put: Some(object.clone()) };
                 text.extend(line(&record)?);
             }
         }
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&new)?;
+        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&new)?;
         file.write_all(&text)?;
         file.sync_all()?;
         fs::rename(&new, &self.path)?;
@@ -150,10 +127,7 @@ fn line(record: &Record<'_>) -> io::Result<Vec<u8>> {
 /// Reads every finished record; returns what they leave, and where the last one ends.
 fn recover(file: &File, path: &Path) -> io::Result<(Recovered, u64)> {
     let mut reader = BufReader::new(file);
-    let mut recovered = Recovered {
-        objects: Objects::default(),
-        version: 1,
-    }; // 0 means "any version" to clients
+    let mut recovered = Recovered { objects: Objects::default(), version: 1 }; // 0 means "any version" to clients
     let mut line = String::new();
     let (mut end, mut number) = (0, 0);
     loop {

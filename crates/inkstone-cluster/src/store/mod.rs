@@ -17,7 +17,7 @@ use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     fs, io,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use tokio::sync::watch as latest;
@@ -114,24 +114,14 @@ impl Store {
             closed: false,
         };
         let (version, _) = latest::channel(state.version);
-        let inner = Inner {
-            state: Mutex::new(state),
-            version,
-            _lock: lock,
-        };
-        Ok(Self {
-            inner: Arc::new(inner),
-            dry: false,
-        })
+        let inner = Inner { state: Mutex::new(state), version, _lock: lock };
+        Ok(Self { inner: Arc::new(inner), dry: false })
     }
 
     /// The same store, but writes through this handle are only tried: checked and answered, never kept.
     #[must_use]
     pub fn dry_run(&self) -> Self {
-        Self {
-            inner: self.inner.clone(),
-            dry: true,
-        }
+        Self { inner: self.inner.clone(), dry: true }
     }
 
     /// One object.
@@ -144,24 +134,47 @@ impl Store {
         namespace: &str,
         name: &str,
     ) -> Result<Arc<Object>, ApiError> {
-        self.state()
-            .get(resource, namespace, name)
-            .ok_or_else(|| ApiError::not_found(resource, name))
+        self.state().get(resource, namespace, name).ok_or_else(|| ApiError::not_found(resource, name))
     }
 
     /// The objects of one namespace, or of all, that the selector matches.
     #[must_use]
     pub fn list(&self, resource: &'static Resource, namespace: Option<&str>, selector: &Selector) -> Listed {
         let state = self.state();
-        let items = state
-            .of(resource, namespace)
-            .filter(|o| selector.matches(o))
-            .cloned()
-            .collect();
-        Listed {
-            items,
-            resource_version: state.version,
+        let items = state.of(resource, namespace).filter(|o| selector.matches(o)).cloned().collect();
+        Listed { items, resource_version: state.version }
+    }
+
+    /// What a list found at an earlier version.
+    ///
+    /// # Errors
+    /// 410 when that version is older than the history kept.
+    pub fn list_at(
+        &self,
+        resource: &'static Resource,
+        namespace: Option<&str>,
+        selector: &Selector,
+        version: u64,
+    ) -> Result<Listed, ApiError> {
+        let state = self.state();
+        if version < state.forgotten {
+            return Err(ApiError::too_old(version, state.forgotten));
         }
+        let Some(objects) = state.objects.get(resource.plural) else {
+            return Ok(Listed { items: Vec::new(), resource_version: version });
+        };
+        let mut then = objects.clone();
+        let later = state.history.iter().rev().take_while(|c| c.version > version);
+        for change in later.filter(|c| c.resource == resource) {
+            match &change.old {
+                Some(old) => then.insert(change.key.clone(), old.clone()),
+                None => then.remove(&change.key),
+            };
+        }
+        let here = |key: &Key| namespace.is_none_or(|ns| ns == key.0);
+        let items =
+            then.into_iter().filter(|(key, o)| here(key) && selector.matches(o)).map(|(_, o)| o).collect();
+        Ok(Listed { items, resource_version: version })
     }
 
     /// Follows the objects that the selector matches, from now or from a version seen earlier.
@@ -178,21 +191,15 @@ impl Store {
         let mut state = self.state();
         let mut watch = match from {
             WatchFrom::Now => {
-                let present = state
-                    .of(resource, namespace)
-                    .filter(|o| selector.matches(o))
-                    .cloned()
-                    .collect();
+                let present =
+                    state.of(resource, namespace).filter(|o| selector.matches(o)).cloned().collect();
                 Watch::snapshot(present, state.version)
             }
             WatchFrom::After(version) if version < state.forgotten => {
                 return Err(ApiError::too_old(version, state.forgotten));
             }
             WatchFrom::After(version) => {
-                let later = state
-                    .history
-                    .iter()
-                    .filter(|c| c.version > version && c.resource == resource);
+                let later = state.history.iter().filter(|c| c.version > version && c.resource == resource);
                 Watch::replay(later.cloned().collect(), version)
             }
         };
@@ -207,11 +214,7 @@ impl Store {
     #[must_use]
     pub fn bookmark(&self, watch: &Watch) -> u64 {
         let state = self.state(); // nothing is queued while this is held
-        if watch.is_drained() {
-            state.version.max(watch.seen())
-        } else {
-            watch.seen()
-        }
+        if watch.is_drained() { state.version.max(watch.seen()) } else { watch.seen() }
     }
 
     /// The version of the last write.
@@ -234,19 +237,14 @@ impl Store {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.inner
-            .state
-            .lock()
-            .expect("no code panics while it holds the store")
+        // Whoever panicked with the lock did so before its change was committed: the state is whole.
+        self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
     fn get(&self, resource: &Resource, namespace: &str, name: &str) -> Option<Arc<Object>> {
-        self.objects
-            .get(resource.plural)?
-            .get(&(namespace.to_owned(), name.to_owned()))
-            .cloned()
+        self.objects.get(resource.plural)?.get(&(namespace.to_owned(), name.to_owned())).cloned()
     }
 
     fn of(&self, resource: &Resource, namespace: Option<&str>) -> impl Iterator<Item = &Arc<Object>> {
@@ -290,18 +288,12 @@ fn lock(dir: &Path) -> io::Result<fs::File> {
         Ok(()) => Ok(file),
         Err(fs::TryLockError::WouldBlock) => Err(io::Error::new(
             io::ErrorKind::ResourceBusy,
-            format!(
-                "another cluster uses {}; stop it, or choose another state directory",
-                dir.display()
-            ),
+            format!("another cluster uses {}; stop it, or choose another state directory", dir.display()),
         )),
         Err(fs::TryLockError::Error(e)) => Err(explain(&e, "lock", &path)),
     }
 }
 
 fn explain(error: &io::Error, tried: &str, path: &Path) -> io::Error {
-    io::Error::new(
-        error.kind(),
-        format!("cannot {tried} {}: {error}", path.display()),
-    )
+    io::Error::new(error.kind(), format!("cannot {tried} {}: {error}", path.display()))
 }

@@ -45,9 +45,7 @@ pub fn annotation<'a>(object: &'a Object, key: &str) -> Option<&'a str> {
 /// Whether the object is being deleted.
 #[must_use]
 pub fn is_deleting(object: &Object) -> bool {
-    object["metadata"]
-        .get("deletionTimestamp")
-        .is_some_and(Value::is_string)
+    object["metadata"].get("deletionTimestamp").is_some_and(Value::is_string)
 }
 
 /// Whether something must be done before the object may go.
@@ -86,10 +84,7 @@ pub fn timestamp(at: Timestamp) -> String {
 }
 
 fn field<'a>(object: &'a Object, key: &str) -> &'a str {
-    object["metadata"]
-        .get(key)
-        .and_then(Value::as_str)
-        .unwrap_or_default()
+    object["metadata"].get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
 fn filled(list: &Value) -> bool {

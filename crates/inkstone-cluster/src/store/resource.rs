@@ -53,30 +53,20 @@ impl Resource {
     /// `pods`, `deployments.apps`: how errors name it.
     #[must_use]
     pub fn qualified(&self) -> String {
-        if self.group.is_empty() {
-            self.plural.to_owned()
-        } else {
-            format!("{}.{}", self.plural, self.group)
-        }
+        if self.group.is_empty() { self.plural.to_owned() } else { format!("{}.{}", self.plural, self.group) }
     }
 
     /// The resource that the URL segments name, if it is served here.
     #[must_use]
     pub fn find(group: &str, version: &str, plural: &str) -> Option<&'static Self> {
-        RESOURCES
-            .iter()
-            .copied()
-            .find(|r| r.group == group && r.version == version && r.plural == plural)
+        RESOURCES.iter().copied().find(|r| r.group == group && r.version == version && r.plural == plural)
     }
 
     /// The resource of an object's `apiVersion` and `kind`, if it is served here.
     #[must_use]
     pub fn of(object: &Value) -> Option<&'static Self> {
         let (api_version, kind) = (object["apiVersion"].as_str()?, object["kind"].as_str()?);
-        RESOURCES
-            .iter()
-            .copied()
-            .find(|r| r.kind == kind && r.api_version() == api_version)
+        RESOURCES.iter().copied().find(|r| r.kind == kind && r.api_version() == api_version)
     }
 }
 
@@ -117,12 +107,7 @@ pub const CONFIGMAPS: &Resource = &Resource {
 };
 
 /// Secrets.
-pub const SECRETS: &Resource = &Resource {
-    plural: "secrets",
-    singular: "secret",
-    kind: "Secret",
-    ..PLAIN
-};
+pub const SECRETS: &Resource = &Resource { plural: "secrets", singular: "secret", kind: "Secret", ..PLAIN };
 
 /// Pods: programs run as local processes.
 pub const PODS: &Resource = &Resource {
@@ -196,13 +181,8 @@ pub const LEASES: &Resource = &Resource {
 };
 
 /// Events: what happened to an object, for people to read.
-pub const EVENTS: &Resource = &Resource {
-    plural: "events",
-    singular: "event",
-    kind: "Event",
-    short_names: &["ev"],
-    ..PLAIN
-};
+pub const EVENTS: &Resource =
+    &Resource { plural: "events", singular: "event", kind: "Event", short_names: &["ev"], ..PLAIN };
 
 /// Nodes: this machine.
 pub const NODES: &Resource = &Resource {

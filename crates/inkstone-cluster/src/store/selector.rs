@@ -41,28 +41,15 @@ impl Selector {
 
     /// The objects that carry all these labels with these values.
     pub fn labels<K: Into<String>, V: Into<String>>(labels: impl IntoIterator<Item = (K, V)>) -> Self {
-        let one = |(key, value): (K, V)| Requirement {
-            key: key.into(),
-            test: Test::In(vec![value.into()]),
-        };
-        Self {
-            labels: labels.into_iter().map(one).collect(),
-            fields: Vec::new(),
-        }
+        let one = |(key, value): (K, V)| Requirement { key: key.into(), test: Test::In(vec![value.into()]) };
+        Self { labels: labels.into_iter().map(one).collect(), fields: Vec::new() }
     }
 
     /// The one object of this name (in each namespace looked at).
     #[must_use]
     pub fn name(name: &str) -> Self {
-        let field = FieldRequirement {
-            path: "metadata.name".into(),
-            value: name.into(),
-            equal: true,
-        };
-        Self {
-            labels: Vec::new(),
-            fields: vec![field],
-        }
+        let field = FieldRequirement { path: "metadata.name".into(), value: name.into(), equal: true };
+        Self { labels: Vec::new(), fields: vec![field] }
     }
 
     /// What a `metav1.LabelSelector` (`matchLabels`, `matchExpressions`) selects. An empty one selects everything.
@@ -88,10 +75,8 @@ impl Selector {
                     )));
                 }
             };
-            all.labels.push(Requirement {
-                key: expression["key"].as_str().unwrap_or_default().to_owned(),
-                test,
-            });
+            all.labels
+                .push(Requirement { key: expression["key"].as_str().unwrap_or_default().to_owned(), test });
         }
         Ok(all)
     }
@@ -101,10 +86,7 @@ impl Selector {
     /// # Errors
     /// 400 for wrong syntax, or a field that this resource cannot be selected by.
     pub fn parse(resource: &Resource, labels: &str, fields: &str) -> Result<Self, ApiError> {
-        Ok(Self {
-            labels: parse_labels(labels)?,
-            fields: parse_fields(resource, fields)?,
-        })
+        Ok(Self { labels: parse_labels(labels)?, fields: parse_fields(resource, fields)? })
     }
 
     /// Whether every object is selected.
@@ -116,9 +98,7 @@ impl Selector {
     /// Whether the object is selected.
     #[must_use]
     pub fn matches(&self, object: &Object) -> bool {
-        self.labels
-            .iter()
-            .all(|r| r.matches(&object["metadata"]["labels"]))
+        self.labels.iter().all(|r| r.matches(&object["metadata"]["labels"]))
             && self.fields.iter().all(|r| r.matches(object))
     }
 }
@@ -140,11 +120,7 @@ impl Requirement {
 
 impl FieldRequirement {
     fn matches(&self, object: &Object) -> bool {
-        let path = if self.path == "name" {
-            "metadata.name"
-        } else {
-            &self.path
-        };
+        let path = if self.path == "name" { "metadata.name" } else { &self.path };
         let mut at = object;
         for segment in path.split('.') {
             at = &at[segment];
@@ -165,10 +141,7 @@ impl FieldRequirement {
 
 fn parse_labels(text: &str) -> Result<Vec<Requirement>, ApiError> {
     let wrong = |why: &str| ApiError::bad_request(format!("unable to parse requirement: {why} in {text:?}"));
-    split(text)
-        .into_iter()
-        .map(|part| parse_label(part).map_err(|why| wrong(&why)))
-        .collect()
+    split(text).into_iter().map(|part| parse_label(part).map_err(|why| wrong(&why))).collect()
 }
 
 /// Splits at commas that are not within parentheses.
@@ -194,10 +167,7 @@ fn parse_label(part: &str) -> Result<Requirement, String> {
         if key.is_empty() || !key.chars().all(fits) {
             return Err(format!("invalid label key {key:?}"));
         }
-        Ok(Requirement {
-            key: key.to_owned(),
-            test,
-        })
+        Ok(Requirement { key: key.to_owned(), test })
     };
     let one = |value: &str| -> Result<Vec<String>, String> {
         let value = value.trim();
@@ -209,10 +179,7 @@ fn parse_label(part: &str) -> Result<Requirement, String> {
         }
     };
     let bound = |value: &str| {
-        value
-            .trim()
-            .parse::<i64>()
-            .map_err(|_| format!("{:?} is not a whole number", value.trim()))
+        value.trim().parse::<i64>().map_err(|_| format!("{:?} is not a whole number", value.trim()))
     };
     if let Some((head, values)) = part.split_once('(') {
         let values = values.strip_suffix(')').ok_or("a missing ')'")?;
@@ -246,10 +213,7 @@ fn parse_label(part: &str) -> Result<Requirement, String> {
 }
 
 fn parse_fields(resource: &Resource, text: &str) -> Result<Vec<FieldRequirement>, ApiError> {
-    split(text)
-        .into_iter()
-        .map(|part| parse_field(resource, part))
-        .collect()
+    split(text).into_iter().map(|part| parse_field(resource, part)).collect()
 }
 
 fn parse_field(resource: &Resource, part: &str) -> Result<FieldRequirement, ApiError> {
@@ -258,9 +222,7 @@ fn parse_field(resource: &Resource, part: &str) -> Result<FieldRequirement, ApiE
     } else if let Some((path, value)) = part.split_once("==").or_else(|| part.split_once('=')) {
         (path, value, true)
     } else {
-        return Err(ApiError::bad_request(format!(
-            "invalid field selector: {part:?} has no '='"
-        )));
+        return Err(ApiError::bad_request(format!("invalid field selector: {part:?} has no '='")));
     };
     let path = path.trim();
     if !["metadata.name", "metadata.namespace"].contains(&path) && !selectable(resource).contains(&path) {
@@ -269,11 +231,7 @@ fn parse_field(resource: &Resource, part: &str) -> Result<FieldRequirement, ApiE
             also(resource)
         )));
     }
-    Ok(FieldRequirement {
-        path: path.to_owned(),
-        value: value.trim().to_owned(),
-        equal,
-    })
+    Ok(FieldRequirement { path: path.to_owned(), value: value.trim().to_owned(), equal })
 }
 
 fn also(resource: &Resource) -> String {
@@ -371,11 +329,6 @@ mod tests {
             assert_eq!(selector.matches(&pod), expected, "{fields}");
         }
         let error = Selector::parse(PODS, "", "data.a=b").unwrap_err();
-        assert!(
-            error
-                .message()
-                .contains("\"data.a\" is not a known field selector"),
-            "{error}"
-        );
+        assert!(error.message().contains("\"data.a\" is not a known field selector"), "{error}");
     }
 }

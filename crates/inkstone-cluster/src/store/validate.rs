@@ -21,49 +21,29 @@ pub(super) fn object(resource: &Resource, new: &Object, old: Option<&Object>) ->
         "endpointslices" => endpoint_slice(new, old, &mut causes),
         _ => {}
     }
-    if causes.is_empty() {
-        Ok(())
-    } else {
-        Err(ApiError::invalid(resource, object::name(new), &causes))
-    }
+    if causes.is_empty() { Ok(()) } else { Err(ApiError::invalid(resource, object::name(new), &causes)) }
 }
 
 fn metadata(resource: &Resource, new: &Object, old: Option<&Object>, causes: &mut Vec<Cause>) {
     let name = object::name(new);
     let (fits, rule) = match resource.plural {
         "namespaces" | "services" => (is_label_name(name), LABEL_RULE),
-        _ => (
-            name.len() <= 253 && name.split('.').all(is_label_name),
-            SUBDOMAIN_RULE,
-        ),
+        _ => (name.len() <= 253 && name.split('.').all(is_label_name), SUBDOMAIN_RULE),
     };
     if old.is_none() && !fits {
         causes.push(Cause::invalid("metadata.name", &name.into(), rule));
     }
     for (key, value) in new["metadata"]["labels"].as_object().into_iter().flatten() {
         if !is_qualified(key) {
-            causes.push(Cause::invalid(
-                "metadata.labels",
-                &key.as_str().into(),
-                QUALIFIED_RULE,
-            ));
+            causes.push(Cause::invalid("metadata.labels", &key.as_str().into(), QUALIFIED_RULE));
         }
         if !value.as_str().is_some_and(is_label_value) {
             causes.push(Cause::invalid("metadata.labels", value, LABEL_VALUE_RULE));
         }
     }
-    for key in new["metadata"]["annotations"]
-        .as_object()
-        .into_iter()
-        .flatten()
-        .map(|(key, _)| key)
-    {
+    for key in new["metadata"]["annotations"].as_object().into_iter().flatten().map(|(key, _)| key) {
         if !is_qualified(&key.to_lowercase()) {
-            causes.push(Cause::invalid(
-                "metadata.annotations",
-                &key.as_str().into(),
-                QUALIFIED_RULE,
-            ));
+            causes.push(Cause::invalid("metadata.annotations", &key.as_str().into(), QUALIFIED_RULE));
         }
     }
     let Some(old) = old.filter(|o| object::is_deleting(o)) else {
@@ -84,37 +64,23 @@ fn data(new: &Object, old: Option<&Object>, causes: &mut Vec<Cause>) {
             let fits = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
             if key.is_empty() || key.len() > 253 || key == "." || key == ".." || !key.chars().all(fits) {
                 let rule = "a valid config key must consist of alphanumeric characters, '-', '_' or '.'";
-                causes.push(Cause::invalid(
-                    format!("{field}[{key}]"),
-                    &key.as_str().into(),
-                    rule,
-                ));
+                causes.push(Cause::invalid(format!("{field}[{key}]"), &key.as_str().into(), rule));
             }
             if field == "binaryData" && new["data"].get(key).is_some() {
-                causes.push(Cause::duplicate(
-                    format!("binaryData[{key}]"),
-                    &key.as_str().into(),
-                ));
+                causes.push(Cause::duplicate(format!("binaryData[{key}]"), &key.as_str().into()));
             }
             size += value.as_str().map_or(0, str::len);
         }
     }
     if size > MOST_DATA {
         let message = format!("Too long: may not be more than {MOST_DATA} bytes");
-        causes.push(Cause {
-            reason: "FieldValueTooLong",
-            field: String::new(),
-            message,
-        });
+        causes.push(Cause { reason: "FieldValueTooLong", field: String::new(), message });
     }
     let Some(old) = old else { return };
     if old["immutable"] == true {
         for field in ["data", "binaryData", "immutable"] {
             if new[field] != old[field] {
-                causes.push(Cause::forbidden(
-                    field,
-                    "field is immutable when `immutable` is set",
-                ));
+                causes.push(Cause::forbidden(field, "field is immutable when `immutable` is set"));
             }
         }
     }
@@ -126,11 +92,7 @@ fn data(new: &Object, old: Option<&Object>, causes: &mut Vec<Cause>) {
 fn workload(new: &Object, old: Option<&Object>, causes: &mut Vec<Cause>) {
     let spec = &new["spec"];
     if spec["replicas"].as_i64().is_some_and(|n| n < 0) {
-        causes.push(Cause::invalid(
-            "spec.replicas",
-            &spec["replicas"],
-            "must be greater than or equal to 0",
-        ));
+        causes.push(Cause::invalid("spec.replicas", &spec["replicas"], "must be greater than or equal to 0"));
     }
     let selector = &spec["selector"];
     let empty = |field: &str| selector[field].as_object().is_none_or(|m| m.is_empty());
@@ -153,16 +115,10 @@ fn workload(new: &Object, old: Option<&Object>, causes: &mut Vec<Cause>) {
     }
     let template = &spec["template"]["spec"];
     if template["restartPolicy"].as_str().is_some_and(|p| p != "Always") {
-        let message = format!(
-            "Unsupported value: {}: supported values: \"Always\"",
-            template["restartPolicy"]
-        );
+        let message =
+            format!("Unsupported value: {}: supported values: \"Always\"", template["restartPolicy"]);
         let field = "spec.template.spec.restartPolicy".into();
-        causes.push(Cause {
-            reason: "FieldValueNotSupported",
-            field,
-            message,
-        });
+        causes.push(Cause { reason: "FieldValueNotSupported", field, message });
     }
     pod_spec("spec.template.spec", template, causes);
 }
@@ -185,23 +141,14 @@ fn fixed(spec: &Value, old: &Value) -> Value {
     let Some(table) = rest.as_object_mut() else {
         return rest;
     };
-    for free in [
-        "activeDeadlineSeconds",
-        "tolerations",
-        "terminationGracePeriodSeconds",
-    ] {
+    for free in ["activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds"] {
         table.remove(free);
     }
     if old["nodeName"].as_str().unwrap_or_default().is_empty() {
         table.remove("nodeName"); // set once, by whoever schedules
     }
     for list in ["containers", "initContainers"] {
-        for container in table
-            .get_mut(list)
-            .and_then(Value::as_array_mut)
-            .into_iter()
-            .flatten()
-        {
+        for container in table.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
             container.as_object_mut().map(|c| c.remove("image"));
         }
     }
@@ -231,21 +178,12 @@ fn pod_spec(path: &str, spec: &Value, causes: &mut Vec<Cause>) {
             if container["image"].as_str().unwrap_or_default().is_empty() {
                 causes.push(Cause::required(format!("{at}.image"), ""));
             }
-            for (mount_at, mount) in container["volumeMounts"]
-                .as_array()
-                .into_iter()
-                .flatten()
-                .enumerate()
-            {
+            for (mount_at, mount) in container["volumeMounts"].as_array().into_iter().flatten().enumerate() {
                 let volume = mount["name"].as_str().unwrap_or_default();
                 if !volumes.contains(volume) {
                     let field = format!("{at}.volumeMounts[{mount_at}].name");
                     let message = format!("Not found: {volume:?}");
-                    causes.push(Cause {
-                        reason: "FieldValueNotFound",
-                        field,
-                        message,
-                    });
+                    causes.push(Cause { reason: "FieldValueNotFound", field, message });
                 }
             }
         }
@@ -253,10 +191,7 @@ fn pod_spec(path: &str, spec: &Value, causes: &mut Vec<Cause>) {
 }
 
 fn named(list: &Value) -> impl Iterator<Item = &str> {
-    list.as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(|item| item["name"].as_str())
+    list.as_array().into_iter().flatten().filter_map(|item| item["name"].as_str())
 }
 
 fn service(new: &Object, old: Option<&Object>, causes: &mut Vec<Cause>) {
@@ -277,21 +212,13 @@ fn service(new: &Object, old: Option<&Object>, causes: &mut Vec<Cause>) {
         }
         if !port["port"].as_i64().is_some_and(|p| (1..=65535).contains(&p)) {
             let why = "must be between 1 and 65535, inclusive";
-            causes.push(Cause::invalid(
-                format!("spec.ports[{at}].port"),
-                &port["port"],
-                why,
-            ));
+            causes.push(Cause::invalid(format!("spec.ports[{at}].port"), &port["port"], why));
         }
     }
     let Some(old) = old else { return };
     let before = &old["spec"]["clusterIP"];
     if before.as_str().is_some_and(|ip| !ip.is_empty()) && spec["clusterIP"] != *before {
-        causes.push(Cause::invalid(
-            "spec.clusterIPs[0]",
-            &spec["clusterIP"],
-            "may not change once set",
-        ));
+        causes.push(Cause::invalid("spec.clusterIPs[0]", &spec["clusterIP"], "may not change once set"));
     }
 }
 
@@ -302,11 +229,7 @@ fn endpoint_slice(new: &Object, old: Option<&Object>, causes: &mut Vec<Cause>) {
         other => {
             let message =
                 format!("Unsupported value: {other:?}: supported values: \"FQDN\", \"IPv4\", \"IPv6\"");
-            causes.push(Cause {
-                reason: "FieldValueNotSupported",
-                field: "addressType".into(),
-                message,
-            });
+            causes.push(Cause { reason: "FieldValueNotSupported", field: "addressType".into(), message });
         }
     }
     if old.is_some_and(|o| o["addressType"] != new["addressType"]) {
@@ -347,9 +270,7 @@ fn is_label_value(text: &str) -> bool {
 }
 
 fn is_qualified(key: &str) -> bool {
-    let (prefix, name) = key
-        .split_once('/')
-        .map_or((None, key), |(prefix, name)| (Some(prefix), name));
+    let (prefix, name) = key.split_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
     !name.is_empty()
         && is_label_value(name)
         && prefix.is_none_or(|p| !p.is_empty() && p.len() <= 253 && p.split('.').all(is_label_name))

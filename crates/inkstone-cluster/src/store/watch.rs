@@ -121,6 +121,9 @@ impl Watch {
                 };
                 change
             };
+            if change.version <= self.seen {
+                continue; // the watcher asked for what comes after a version that is still to come
+            }
             self.seen = change.version;
             if let Some(event) = self.event(&change) {
                 return Some(event);
@@ -184,11 +187,7 @@ impl Watchers {
         let (sender, changes) = mpsc::channel(QUEUE);
         let overrun = Arc::new(AtomicBool::new(false));
         self.0.retain(|w| !w.changes.is_closed()); // those who left without another change to notice it by
-        self.0.push(Watcher {
-            resource,
-            changes: sender,
-            overrun: overrun.clone(),
-        });
+        self.0.push(Watcher { resource, changes: sender, overrun: overrun.clone() });
         Subscription { changes, overrun }
     }
 

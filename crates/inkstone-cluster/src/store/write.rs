@@ -51,10 +51,7 @@ impl DeleteOptions {
     /// Removes a pod at once: what its kubelet asks for when the program has ended.
     #[must_use]
     pub fn now() -> Self {
-        Self {
-            grace_seconds: Some(0),
-            ..Self::default()
-        }
+        Self { grace_seconds: Some(0), ..Self::default() }
     }
 }
 
@@ -64,17 +61,24 @@ impl Store {
     /// # Errors
     /// 409 when there is one of that name; 404 when the namespace does not exist, 403 when it is being deleted;
     /// 422 when the object breaks a rule of its kind; 500 when it cannot be stored.
-    pub fn create(&self, resource: &'static Resource, mut object: Object) -> Result<Arc<Object>, ApiError> {
+    pub fn create(&self, resource: &'static Resource, object: Object) -> Result<Arc<Object>, ApiError> {
+        self.create_with(resource, object, |_| ())
+    }
+
+    /// [`Store::create`], with a last look at the completed object.
+    pub(crate) fn create_with(
+        &self,
+        resource: &'static Resource,
+        mut object: Object,
+        finish: impl FnOnce(&mut Object),
+    ) -> Result<Arc<Object>, ApiError> {
         object["apiVersion"] = resource.api_version().into();
         object["kind"] = resource.kind.into();
         object::metadata_mut(&mut object);
         begin(resource, &mut object)?;
         let mut state = self.state();
         name_it(&state, resource, &mut object)?;
-        let (namespace, name) = (
-            object::namespace(&object).to_owned(),
-            object::name(&object).to_owned(),
-        );
+        let (namespace, name) = (object::namespace(&object).to_owned(), object::name(&object).to_owned());
         if resource.namespaced {
             enter_namespace(&state, resource, &namespace, &name)?;
         }
@@ -88,6 +92,7 @@ impl Store {
             defaults::cluster_ip(&mut object, taken);
         }
         validate::object(resource, &object, None)?;
+        finish(&mut object);
         let key = (namespace, name);
         self.put(&mut state, resource, key, None, object)
     }
@@ -107,7 +112,20 @@ impl Store {
         namespace: &str,
         name: &str,
         part: Part,
+        change: impl FnMut(&mut Object) -> Result<(), ApiError>,
+    ) -> Result<Arc<Object>, ApiError> {
+        self.modify_with(resource, namespace, name, part, change, |_, _| ())
+    }
+
+    /// [`Store::modify`], with a last look at the old and the completed new object.
+    pub(crate) fn modify_with(
+        &self,
+        resource: &'static Resource,
+        namespace: &str,
+        name: &str,
+        part: Part,
         mut change: impl FnMut(&mut Object) -> Result<(), ApiError>,
+        finish: impl Fn(&Object, &mut Object),
     ) -> Result<Arc<Object>, ApiError> {
         loop {
             let old = self.get(resource, namespace, name)?;
@@ -117,6 +135,7 @@ impl Store {
             if part == Part::Main {
                 defaults::complete(resource, &mut new);
             }
+            finish(&old, &mut new);
             if new == *old {
                 return Ok(old);
             }
@@ -151,9 +170,7 @@ impl Store {
         options: &DeleteOptions,
     ) -> Result<Arc<Object>, ApiError> {
         let mut state = self.state();
-        let old = state
-            .get(resource, namespace, name)
-            .ok_or_else(|| ApiError::not_found(resource, name))?;
+        let old = state.get(resource, namespace, name).ok_or_else(|| ApiError::not_found(resource, name))?;
         preconditions(resource, &old, options)?;
         let key = (namespace.to_owned(), name.to_owned());
         let grace = grace(resource, &old, options);
@@ -183,13 +200,7 @@ impl Store {
         let version = state.version + 1;
         object::metadata_mut(&mut new).insert("resourceVersion".into(), version.to_string().into());
         let new = Arc::new(new);
-        let change = Change {
-            version,
-            resource,
-            key,
-            old,
-            new: Some(new.clone()),
-        };
+        let change = Change { version, resource, key, old, new: Some(new.clone()) };
         state.commit(change, &self.inner.version)?;
         Ok(new)
     }
@@ -205,13 +216,7 @@ impl Store {
             return Ok(last.clone());
         }
         let version = state.version + 1;
-        let change = Change {
-            version,
-            resource,
-            key,
-            old: Some(last.clone()),
-            new: None,
-        };
+        let change = Change { version, resource, key, old: Some(last.clone()), new: None };
         state.commit(change, &self.inner.version)?;
         Ok(last_state(last, version))
     }
@@ -220,22 +225,12 @@ impl Store {
 /// What the server sets on a new object.
 fn begin(resource: &'static Resource, object: &mut Object) -> Result<(), ApiError> {
     let metadata = object::metadata_mut(object);
-    if metadata
-        .get("resourceVersion")
-        .and_then(Value::as_str)
-        .is_some_and(|v| !v.is_empty())
-    {
-        return Err(ApiError::bad_request(
-            "resourceVersion should not be set on objects to be created",
-        ));
+    if metadata.get("resourceVersion").and_then(Value::as_str).is_some_and(|v| !v.is_empty()) {
+        return Err(ApiError::bad_request("resourceVersion should not be set on objects to be created"));
     }
-    for own in [
-        "resourceVersion",
-        "selfLink",
-        "deletionTimestamp",
-        "deletionGracePeriodSeconds",
-        "generation",
-    ] {
+    for own in
+        ["resourceVersion", "selfLink", "deletionTimestamp", "deletionGracePeriodSeconds", "generation"]
+    {
         metadata.remove(own);
     }
     metadata.insert("uid".into(), new_uid().into());
@@ -247,10 +242,7 @@ fn begin(resource: &'static Resource, object: &mut Object) -> Result<(), ApiErro
         metadata.remove("namespace");
     }
     if resource.status {
-        object
-            .as_object_mut()
-            .expect("metadata_mut made it an object")
-            .remove("status");
+        object.as_object_mut().expect("metadata_mut made it an object").remove("status");
     }
     Ok(())
 }
@@ -259,17 +251,14 @@ fn name_it(state: &State, resource: &Resource, object: &mut Object) -> Result<()
     if !object::name(object).is_empty() {
         return Ok(());
     }
-    let prefix = object["metadata"]["generateName"]
-        .as_str()
-        .unwrap_or_default()
-        .to_owned();
+    let prefix = object["metadata"]["generateName"].as_str().unwrap_or_default().to_owned();
     if prefix.is_empty() {
         let cause = Cause::required("metadata.name", "name or generateName is required");
         return Err(ApiError::invalid(resource, "", &[cause]));
     }
     let namespace = object::namespace(object).to_owned();
     loop {
-        let name = format!("{}{}", &prefix[..prefix.len().min(58)], suffix());
+        let name = format!("{}{}", prefix.chars().take(58).collect::<String>(), suffix());
         if state.get(resource, &namespace, &name).is_none() {
             object::metadata_mut(object).insert("name".into(), name.into());
             return Ok(());
@@ -281,9 +270,7 @@ fn name_it(state: &State, resource: &Resource, object: &mut Object) -> Result<()
 fn suffix() -> String {
     const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
     let mut random = rand::rng();
-    (0..5)
-        .map(|_| char::from(ALPHABET[random.random_range(0..ALPHABET.len())]))
-        .collect()
+    (0..5).map(|_| char::from(ALPHABET[random.random_range(0..ALPHABET.len())])).collect()
 }
 
 fn new_uid() -> String {
@@ -291,23 +278,12 @@ fn new_uid() -> String {
     bytes[6] = bytes[6] & 0x0f | 0x40; // version 4: random
     bytes[8] = bytes[8] & 0x3f | 0x80;
     let hex = hex::encode(bytes);
-    format!(
-        "{}-{}-{}-{}-{}",
-        &hex[..8],
-        &hex[8..12],
-        &hex[12..16],
-        &hex[16..20],
-        &hex[20..]
-    )
+    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }
 
 fn enter_namespace(state: &State, resource: &Resource, namespace: &str, name: &str) -> Result<(), ApiError> {
     if namespace.is_empty() {
-        return Err(ApiError::invalid(
-            resource,
-            name,
-            &[Cause::required("metadata.namespace", "")],
-        ));
+        return Err(ApiError::invalid(resource, name, &[Cause::required("metadata.namespace", "")]));
     }
     let Some(home) = state.get(NAMESPACES, "", namespace) else {
         return Err(ApiError::not_found(NAMESPACES, namespace));
@@ -321,10 +297,7 @@ fn enter_namespace(state: &State, resource: &Resource, namespace: &str, name: &s
 /// Puts back what a change may not touch.
 fn settle(resource: &Resource, part: Part, old: &Object, new: &mut Object) -> Result<(), ApiError> {
     let name = object::name(old);
-    let asked = new["metadata"]
-        .get("resourceVersion")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
+    let asked = new["metadata"].get("resourceVersion").and_then(Value::as_str).unwrap_or_default();
     if !asked.is_empty() && asked != old["metadata"]["resourceVersion"] {
         return Err(ApiError::stale(resource, name));
     }
@@ -403,9 +376,7 @@ fn grace(resource: &Resource, old: &Object, options: &DeleteOptions) -> i64 {
     if resource != PODS || !runs {
         return 0;
     }
-    let own = old["spec"]["terminationGracePeriodSeconds"]
-        .as_i64()
-        .unwrap_or(30);
+    let own = old["spec"]["terminationGracePeriodSeconds"].as_i64().unwrap_or(30);
     let asked = options.grace_seconds.unwrap_or(own).max(0);
     match old["metadata"]["deletionGracePeriodSeconds"].as_i64() {
         Some(before) if object::is_deleting(old) => asked.min(before), // a deletion can be hastened, never put off
@@ -425,10 +396,7 @@ fn hold(object: &mut Object, propagation: Propagation) {
     }
     let metadata = object::metadata_mut(object);
     let finalizers = metadata.entry("finalizers").or_insert_with(|| json!([]));
-    if let Some(list) = finalizers
-        .as_array_mut()
-        .filter(|l| !l.iter().any(|f| f == finalizer))
-    {
+    if let Some(list) = finalizers.as_array_mut().filter(|l| !l.iter().any(|f| f == finalizer)) {
         list.push(finalizer.into());
     }
 }

@@ -1,0 +1,178 @@
+//! Work that runs on a schedule beside the servers.
+
+use std::fmt;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use inkstone_config::{Code, Live};
+use inkstone_core::{Bound, Cx, Error, Load, Section, Server};
+use inkstone_guard::{CallError, Failure, Guard, Op};
+use inkstone_observe::Protocol;
+use jiff::Zoned;
+
+use crate::config::CronConfig;
+use crate::schedule::{Schedule, until};
+
+/// Longest sleep before the clock is looked at again: it may have been set meanwhile.
+const GLANCE: Duration = Duration::from_secs(30);
+
+/// A schedule that has been read, and no work on it yet.
+#[derive(Debug)]
+#[must_use = "a schedule does nothing until it has work and is served"]
+pub struct Cron {
+    section: Section<CronConfig>,
+}
+
+/// A schedule with its work, for [`App::serve`](inkstone_core::App::serve). Made by [`Cron::run`].
+#[must_use = "work does not run until the app serves it"]
+pub struct Scheduled<F> {
+    section: Section<CronConfig>,
+    work: F,
+}
+
+impl Load for Cron {
+    const KIND: &'static str = "cron";
+    type Config = CronConfig;
+    type Loaded = Self;
+
+    fn loaded(section: Section<CronConfig>) -> Self {
+        Self { section }
+    }
+}
+
+impl Cron {
+    /// Puts work on the schedule. It is called anew for each run.
+    pub fn run<F, Fut, E>(self, work: F) -> Scheduled<F>
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<Error> + 'static,
+    {
+        Scheduled { section: self.section, work }
+    }
+}
+
+impl<F, Fut, E> Server for Scheduled<F>
+where
+    F: Fn() -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<(), E>> + Send + 'static,
+    E: Into<Error> + 'static,
+{
+    async fn bind(self) -> Result<Bound, Error> {
+        let Self { section: Section { config, cx, .. }, work } = self;
+        let guard = cx.guard(Protocol::Task, "-", config.map(|config| config.guard.clone()));
+        let runs = Runs { config, cx, guard, method: "run".into() };
+        Ok(Bound { endpoint: None, serve: async move { runs.follow(work).await }.boxed() })
+    }
+
+    fn cx(&self) -> &Cx {
+        &self.section.cx
+    }
+}
+
+struct Runs {
+    config: Live<CronConfig>,
+    cx: Cx,
+    guard: Guard,
+    method: Arc<str>,
+}
+
+impl Runs {
+    /// Runs the work at its times until the app stops.
+    async fn follow<F, Fut, E>(&self, work: F) -> Result<(), Error>
+    where
+        F: Fn() -> Fut,
+        Fut: Future<Output = Result<(), E>>,
+        E: Into<Error>,
+    {
+        let stopping = self.cx.stopping();
+        let mut changes = self.config.changes();
+        loop {
+            let schedule =
+                Schedule::of(&self.config.get()).map_err(|why| self.cx.fault(Code::InvalidValue, why))?;
+            let Some(next) = schedule.after(&Zoned::now()) else {
+                tracing::warn!(name = %self.cx.name, "the schedule has no time left to run at");
+                tokio::select! {
+                    () = stopping.cancelled() => return Ok(()),
+                    _changed = changes.changed() => continue,
+                }
+            };
+            tokio::select! {
+                () = stopping.cancelled() => return Ok(()),
+                _changed = changes.changed() => continue,
+                () = sleep_until(&next) => {}
+            }
+            self.once(&work).await;
+            let missed = schedule.between(&next, &Zoned::now());
+            if missed > 0 {
+                tracing::warn!(name = %self.cx.name, missed, "the run took longer than the time to the next; left out");
+            }
+        }
+    }
+
+    async fn once<F, Fut, E>(&self, work: &F)
+    where
+        F: Fn() -> Fut,
+        Fut: Future<Output = Result<(), E>>,
+        E: Into<Error>,
+    {
+        let run = || async {
+            match AssertUnwindSafe(work()).catch_unwind().await {
+                Ok(result) => {
+                    result.map_err(|error| Failed { code: "failed", why: error.into().to_string() })
+                }
+                Err(panic) => Err(Failed { code: "panic", why: said(panic.as_ref()) }),
+            }
+        };
+        match self.guard.call(Op::new(self.method.clone()), run).await {
+            Ok(()) => tracing::debug!(name = %self.cx.name, "run done"),
+            Err(CallError::Failed(Failed { code, why })) => {
+                tracing::error!(name = %self.cx.name, code, "run failed: {}", why.trim_end());
+            }
+            Err(error) => tracing::error!(name = %self.cx.name, "run given up: {error}"),
+        }
+    }
+}
+
+/// Sleeps by the clock on the wall, which may be set while we sleep.
+async fn sleep_until(time: &Zoned) {
+    loop {
+        let left = until(time, &Zoned::now());
+        if left.is_zero() {
+            return;
+        }
+        tokio::time::sleep(left.min(GLANCE)).await;
+    }
+}
+
+#[derive(Debug)]
+struct Failed {
+    code: &'static str,
+    why: String,
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
+impl Failure for Failed {
+    fn code(&self) -> &'static str {
+        self.code
+    }
+}
+
+/// What a panic said.
+fn said(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic".to_owned())
+}
+
+impl<F> fmt::Debug for Scheduled<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scheduled").field("section", &self.section).finish_non_exhaustive()
+    }
+}

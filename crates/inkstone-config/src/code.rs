@@ -110,6 +110,8 @@ codes! {
     DrainTimeout = 3005, "drain time exceeded", SOFTWARE;
     /// A component that failed while it was closed.
     CloseFailed = 3006, "component did not close cleanly", SOFTWARE;
+    /// An error of the service's own code, which its `main` returned.
+    ServiceFailed = 3007, "service failed", 1;
     /// A mistake in Inkstone itself.
     Internal = 3999, "internal error", SOFTWARE;
 }
@@ -174,10 +176,7 @@ mod tests {
     fn every_code_has_a_whole_page() {
         for code in CODES {
             let page = code.page();
-            assert!(
-                page.starts_with(&format!("# {code}: {}\n", code.title())),
-                "{code}: heading"
-            );
+            assert!(page.starts_with(&format!("# {code}: {}\n", code.title())), "{code}: heading");
             for part in ["## Why it happens", "## What to do", "## Example"] {
                 assert!(page.contains(part), "{code} has no {part:?}");
             }

@@ -140,3 +140,12 @@ impl Fault {
         })
     }
 }
+
+/// The report of this one fault.
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&crate::report::render(std::slice::from_ref(self), false))
+    }
+}
+
+impl std::error::Error for Fault {}

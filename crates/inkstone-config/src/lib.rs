@@ -1,24 +1,38 @@
 #![doc = include_str!("../README.md")]
 
+mod chain;
+mod check;
 mod code;
 mod config;
+mod de;
 mod fault;
+mod fit;
 mod kind;
+mod layers;
+mod leaves;
 mod live;
 mod mask;
+mod merge;
+mod near;
+mod node;
 mod origin;
 mod problems;
+mod read;
 mod report;
+mod schema;
+mod section;
 mod settings;
 mod sources;
 mod status;
+mod strict;
 mod values;
 mod watch;
 
+pub use check::check_text;
 pub use code::{CODES, Code};
 pub use config::Config;
 pub use fault::{Fault, Severity};
-pub use kind::{Kind, check_text, kinds_schema};
+pub use kind::{Kind, kinds_schema};
 pub use live::{Adjust, Live, LiveChanges};
 pub use origin::{Origin, Source};
 pub use problems::Problems;

@@ -62,10 +62,7 @@ impl<T: Send + Sync + 'static> Live<T> {
 
     /// Waits for changes from here on.
     pub fn changes(&self) -> LiveChanges<T> {
-        LiveChanges {
-            live: self.clone(),
-            version: self.0.version.subscribe(),
-        }
+        LiveChanges { live: self.clone(), version: self.0.version.subscribe() }
     }
 
     /// A part or a product of this value, which follows its changes.
@@ -79,9 +76,8 @@ impl<T: Send + Sync + 'static> Live<T> {
         let mut followers = self.0.followers.lock().unwrap_or_else(PoisonError::into_inner);
         let mapped = Live::new(f(&self.get()), Some(Box::new(self.clone())));
         let weak = Arc::downgrade(&mapped.0);
-        followers.push(Box::new(move |value| {
-            weak.upgrade().map(|shared| Live(shared).set(f(value))).is_some()
-        }));
+        followers
+            .push(Box::new(move |value| weak.upgrade().map(|shared| Live(shared).set(f(value))).is_some()));
         mapped
     }
 

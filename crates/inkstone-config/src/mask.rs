@@ -26,22 +26,14 @@ pub(crate) fn telltale(key: &str) -> bool {
 
 /// `scheme://user:password@host` without the password.
 pub(crate) fn address(text: &str) -> Cow<'_, str> {
-    let Some(start) = text.find("://").map(|at| at + 3) else {
-        return Cow::Borrowed(text);
-    };
-    let end = text[start..]
-        .find(['/', '?', '#', '"', '\'', ' '])
-        .map_or(text.len(), |at| start + at);
-    let authority = &text[start..end];
-    match authority
-        .rsplit_once('@')
-        .and_then(|(user, host)| Some((user.split_once(':')?.0, host)))
-    {
-        Some((user, host)) => {
-            format!("{}{user}:{MASK}@{host}{}", &text[..start], address(&text[end..])).into()
-        }
-        None if text[end..].contains("://") => format!("{}{}", &text[..end], address(&text[end..])).into(),
-        None => Cow::Borrowed(text),
+    let Some(start) = text.find("://").map(|at| at + 3) else { return Cow::Borrowed(text) };
+    let end = text[start..].find(['/', '?', '#', '"', '\'', ' ', ',']).map_or(text.len(), |at| start + at);
+    let (authority, rest) = (&text[start..end], address(&text[end..]));
+    let password = authority.rsplit_once('@').and_then(|(user, host)| Some((user.split_once(':')?.0, host)));
+    match (password, rest) {
+        (Some((user, host)), rest) => format!("{}{user}:{MASK}@{host}{rest}", &text[..start]).into(),
+        (None, Cow::Owned(rest)) => format!("{}{rest}", &text[..end]).into(),
+        (None, Cow::Borrowed(_)) => Cow::Borrowed(text),
     }
 }
 
@@ -106,11 +98,8 @@ mod tests {
             ("k8s:///a.b:grpc", "k8s:///a.b:grpc"),
             ("mysql://root@h:1/d", "mysql://root@h:1/d"),
             ("mysql://root:pw@h:1/d", "mysql://root:***@h:1/d"),
-            ("a://u:p@h,b://u:q@i", "a://u:***@i"),
-            (
-                r#"x = ["a://u:p@h", "b://u:q@i/"]"#,
-                r#"x = ["a://u:***@h", "b://u:***@i/"]"#,
-            ),
+            ("a://u:p@h,b://u:q@i", "a://u:***@h,b://u:***@i"),
+            (r#"x = ["a://u:p@h", "b://u:q@i/"]"#, r#"x = ["a://u:***@h", "b://u:***@i/"]"#),
         ] {
             assert_eq!(address(text), masked);
         }
@@ -123,11 +112,7 @@ mod tests {
             ("db_password = \"x", vec![], "db_password = ***"),
             ("pasword: x", vec![], "pasword: ***"),
             ("{ \"token\": \"x\" }", vec![], "{ \"token\": ***"),
-            (
-                "o = { user = 5, password = \"x\" }",
-                vec![],
-                "o = { user = 5, password = ***",
-            ),
+            ("o = { user = 5, password = \"x\" }", vec![], "o = { user = 5, password = ***"),
             ("token = \"${env:TOKEN}\"", vec![], "token = \"${env:TOKEN}\""),
             ("token = \"${env:TOKEN:-x}\"", vec![], "token = ***"),
             ("pool_size = 3", vec![], "pool_size = 3"),

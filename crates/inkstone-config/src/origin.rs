@@ -22,10 +22,7 @@ pub struct Source {
 impl Source {
     /// A text with a name, as read from a file.
     pub fn new(name: &str, text: &str) -> Self {
-        Self {
-            hash: sha256(text.as_bytes()),
-            ..Self::unquoted(name, text)
-        }
+        Self { hash: sha256(text.as_bytes()), ..Self::unquoted(name, text) }
     }
 
     /// A source without lines, such as an environment variable.
@@ -34,12 +31,7 @@ impl Source {
     }
 
     fn unquoted(name: &str, text: &str) -> Self {
-        Self {
-            name: name.into(),
-            text: text.into(),
-            hash: String::new(),
-            secrets: Mutex::default(),
-        }
+        Self { name: name.into(), text: text.into(), hash: String::new(), secrets: Mutex::default() }
     }
 
     /// Remembers that a secret stands here, so that no report quotes it.
@@ -55,10 +47,8 @@ impl Source {
         let index = usize::try_from(number.checked_sub(1)?).ok()?;
         let line = self.text.lines().nth(index)?;
         let secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
-        let here = secrets
-            .iter()
-            .filter(|(line, ..)| *line == number)
-            .map(|(_, column, len)| (*column, *len));
+        let here =
+            secrets.iter().filter(|(line, ..)| *line == number).map(|(_, column, len)| (*column, *len));
         Some(crate::mask::line(line, here))
     }
 }
@@ -70,10 +60,7 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
 
 impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Source")
-            .field("name", &self.name)
-            .field("hash", &self.hash)
-            .finish_non_exhaustive()
+        f.debug_struct("Source").field("name", &self.name).field("hash", &self.hash).finish_non_exhaustive()
     }
 }
 
@@ -93,12 +80,7 @@ pub struct Origin {
 impl Origin {
     /// A source as a whole, without a line.
     pub const fn whole(source: Arc<Source>) -> Self {
-        Self {
-            source,
-            line: 0,
-            column: 0,
-            len: 0,
-        }
+        Self { source, line: 0, column: 0, len: 0 }
     }
 
     /// Whether this is a component's own default.
@@ -111,10 +93,6 @@ impl Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.source.name)?;
-        if self.line > 0 {
-            write!(f, ":{}:{}", self.line, self.column)
-        } else {
-            Ok(())
-        }
+        if self.line > 0 { write!(f, ":{}:{}", self.line, self.column) } else { Ok(()) }
     }
 }

@@ -66,9 +66,7 @@ impl Problems {
 
     /// The status to exit with: that of the first error, or 0.
     pub fn exit_status(&self) -> u8 {
-        self.iter()
-            .find(|fault| fault.is_error())
-            .map_or(0, |fault| fault.code.exit_status())
+        self.iter().find(|fault| fault.is_error()).map_or(0, |fault| fault.code.exit_status())
     }
 
     /// The report for a person, with the offending lines and carets; `color` adds ANSI escapes.
@@ -78,13 +76,7 @@ impl Problems {
 
     /// One JSON object a line, for machines.
     pub fn to_json_lines(&self) -> String {
-        self.iter()
-            .map(|fault| format!("{}\n", fault.to_json()))
-            .collect()
-    }
-
-    pub(crate) fn faults_mut(&mut self) -> &mut Vec<Fault> {
-        &mut self.0
+        self.iter().map(|fault| format!("{}\n", fault.to_json())).collect()
     }
 }
 

@@ -1,76 +1,346 @@
-//! The settings of a program.
+//! The settings of a program: one snapshot, swapped whole.
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    fmt, mem,
+    panic::Location,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::SystemTime,
+};
 
-use crate::{Config, Effective, Live, Problems, ReloadOutcome, Sources, Status, Watching};
+use crate::{
+    Config, Effective, Live, Problems, Rejected, ReloadOutcome, SourceStatus, Sources, Status, Watching,
+    layers::Layers,
+    leaves::{Leaves, changes, leaves},
+    node::split_key,
+    section::{Asked, Reading, Shape, read},
+};
 
 /// The settings of one program: read, checked and kept up to date.
+///
+/// A handle: clones share the settings. Loading a table never fails; what is wrong is recorded, so that
+/// everything can be reported at once before anything starts.
+///
+/// ```
+/// use inkstone_config::{Config, Settings, Sources};
+/// # #[derive(Clone, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+/// # #[serde(default)]
+/// # struct Limits { most: u32 }
+/// # impl Config for Limits {}
+/// let settings = Settings::open(Sources::new().text("shop.toml", "[limits]\nmost = \"many\""));
+/// let limits = settings.load::<Limits>("limits", "limits");
+/// let report = settings.problems().to_string();
+/// assert!(report.contains("invalid type: string \"many\", expected u32"));
+/// assert_eq!(limits.get().most, 0);
+/// ```
 #[derive(Clone)]
 pub struct Settings(Arc<Inner>);
 
 struct Inner {
-    _sources: Sources,
+    sources: Sources,
+    state: Mutex<State>,
+    /// Held for a whole reload, so that one follows the other.
+    reloading: Mutex<()>,
+    hooks: Mutex<Vec<Arc<dyn Fn(&ReloadOutcome) + Send + Sync>>>,
+}
+
+struct State {
+    layers: Arc<Layers>,
+    loaded: Vec<SourceStatus>,
+    problems: Problems,
+    sections: Vec<Arc<dyn Section>>,
+    rejected: Option<Rejected>,
+    reloads: u64,
+}
+
+impl State {
+    /// The status of a source that is in force already, with its time.
+    fn since(&self, status: &SourceStatus) -> Option<SourceStatus> {
+        self.loaded.iter().find(|old| old.name == status.name && old.hash == status.hash).cloned()
+    }
 }
 
 impl Settings {
     /// Reads the sources. Never fails: what is wrong is recorded in [`Settings::problems`].
     pub fn open(sources: Sources) -> Self {
-        Self(Arc::new(Inner { _sources: sources }))
-    }
-
-    /// Everything recorded so far.
-    pub fn problems(&self) -> Problems {
-        Problems::new()
-    }
-
-    /// Reads a table that must be there.
-    #[track_caller]
-    pub fn load<C: Config>(&self, _kind: &str, _key: &str) -> Live<C> {
-        Live::fixed(C::default())
-    }
-
-    /// Reads a table; without it the defaults hold.
-    #[track_caller]
-    pub fn load_or_default<C: Config>(&self, _kind: &str, _key: &str) -> Live<C> {
-        Live::fixed(C::default())
-    }
-
-    /// Tables that nothing has read.
-    pub fn unread_tables(&self) -> Problems {
-        Problems::new()
-    }
-
-    /// Reads everything again.
-    pub fn reload(&self) -> Result<bool, Problems> {
-        Ok(false)
-    }
-
-    /// Watches the files.
-    pub fn watch(&self) -> Watching {
-        Watching {}
-    }
-
-    /// Calls `hook` after each reload that changed or refused something.
-    pub fn on_reload(&self, _hook: impl Fn(&ReloadOutcome) + Send + Sync + 'static) {}
-
-    /// What is in force and what was refused.
-    pub fn status(&self) -> Status {
-        Status {
-            sources: Vec::new(),
+        let layers = sources.read();
+        let state = State {
+            loaded: layers.status(SystemTime::now()),
+            problems: layers.problems.clone(),
+            layers: Arc::new(layers),
+            sections: Vec::new(),
             rejected: None,
-            pending_restart: Vec::new(),
             reloads: 0,
+        };
+        Self(Arc::new(Inner {
+            sources,
+            state: Mutex::new(state),
+            reloading: Mutex::default(),
+            hooks: Mutex::default(),
+        }))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Everything found wrong so far: unreadable sources and everything that loading tables found.
+    pub fn problems(&self) -> Problems {
+        self.state().problems.clone()
+    }
+
+    /// Reads the table `key` over the defaults of its type. A missing table is recorded as a problem.
+    ///
+    /// If anything is wrong with the table, the value is the type's default until the program stops.
+    #[track_caller]
+    pub fn load<C: Config>(&self, kind: &str, key: &str) -> Live<C> {
+        self.read(kind, key, true, Location::caller())
+    }
+
+    /// Like [`Settings::load`] for a table that may be missing: without it the defaults hold.
+    #[track_caller]
+    pub fn load_or_default<C: Config>(&self, kind: &str, key: &str) -> Live<C> {
+        self.read(kind, key, false, Location::caller())
+    }
+
+    fn read<C: Config>(
+        &self,
+        kind: &str,
+        key: &str,
+        required: bool,
+        at: &'static Location<'static>,
+    ) -> Live<C> {
+        let path = split_key(key).unwrap_or_else(|| vec![key.to_owned()]);
+        let asked = Asked { kind: kind.to_owned(), path, required, at: Some(at) };
+        let shape = Shape::of::<C>();
+        let mut state = self.state();
+        let Reading { value, node, problems } = read::<C>(&shape, &state.layers, &asked);
+        state.problems.append(problems);
+        let value = value.unwrap_or_default();
+        let now = leaves(&value, &node, &shape.schema, &asked.path);
+        let live = Live::fixed(value);
+        let leaves = Mutex::new(Held { start: now.clone(), now });
+        state.sections.push(Arc::new(Loaded { asked, shape, live: live.clone(), leaves }));
+        live
+    }
+
+    /// Tables that nothing has read so far, with the nearest key that was asked for.
+    pub fn unread_tables(&self) -> Problems {
+        let state = self.state();
+        let read: Vec<_> = state.sections.iter().map(|section| section.path().to_vec()).collect();
+        state.layers.unread(&read)
+    }
+
+    /// Reads everything again, checks it, and puts it in force whole; `false` if nothing has changed.
+    ///
+    /// # Errors
+    /// Anything wrong with what was read. The old values stay in force, and the refusal is kept in
+    /// [`Settings::status`].
+    pub fn reload(&self) -> Result<bool, Problems> {
+        let _one_at_a_time = self.0.reloading.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.prepare() {
+            Ok((layers, commits)) => Ok(self.apply(layers, commits)),
+            Err((layers, problems)) => Err(self.refuse(&layers, problems)),
         }
     }
 
-    /// Every value of every table read so far, with its origin.
+    /// Reloads unless something is wrong; then nothing happens and nothing is recorded.
+    pub(crate) fn reload_if_good(&self) -> bool {
+        let _one_at_a_time = self.0.reloading.lock().unwrap_or_else(PoisonError::into_inner);
+        self.prepare().map(|(layers, commits)| self.apply(layers, commits)).is_ok()
+    }
+
+    /// Reads and checks everything without putting anything in force.
+    fn prepare(&self) -> Result<(Layers, Vec<Commit>), (Layers, Problems)> {
+        let layers = self.0.sources.read();
+        let sections = self.state().sections.clone();
+        let mut problems = layers.problems.clone();
+        let mut commits = Vec::new();
+        for section in sections {
+            match section.prepare(&layers) {
+                Ok(commit) => commits.push(commit),
+                Err(found) => problems.append(found),
+            }
+        }
+        if problems.has_errors() { Err((layers, problems)) } else { Ok((layers, commits)) }
+    }
+
+    fn apply(&self, layers: Layers, mut commits: Vec<Commit>) -> bool {
+        let mut state = self.state();
+        // A table that was loaded in the meantime has the old values still.
+        let late: Vec<_> = state.sections.iter().skip(commits.len()).cloned().collect();
+        commits.extend(late.into_iter().filter_map(|section| section.prepare(&layers).ok()));
+        let hashes =
+            |layers: &Layers| layers.documents.iter().map(|source| source.hash.clone()).collect::<Vec<_>>();
+        let same_text = hashes(&state.layers) == hashes(&layers);
+        let committed: Vec<_> = commits.into_iter().map(|commit| commit()).collect();
+        let changed: Vec<String> = committed.iter().flat_map(|table| table.changed.iter().cloned()).collect();
+        let was_refused = state.rejected.take().is_some();
+        let news = !same_text || !changed.is_empty();
+        if news {
+            let now = layers.status(SystemTime::now()).into_iter();
+            state.loaded = now.map(|status| state.since(&status).unwrap_or(status)).collect();
+            state.layers = Arc::new(layers);
+            state.reloads += 1;
+        }
+        drop(state);
+        // Without the lock: whoever follows a value may ask for the status.
+        committed.into_iter().for_each(|table| (table.publish)());
+        if news || was_refused {
+            self.call_hooks(|settings| settings.applied(changed));
+        }
+        news
+    }
+
+    fn applied(&self, changed: Vec<String>) -> ReloadOutcome {
+        let status = self.status();
+        ReloadOutcome::Applied { sources: status.sources, changed, pending_restart: status.pending_restart }
+    }
+
+    fn refuse(&self, layers: &Layers, problems: Problems) -> Problems {
+        let at = SystemTime::now();
+        let rejected = Rejected { sources: layers.status(at), problems: problems.clone(), at };
+        self.state().rejected = Some(rejected.clone());
+        self.call_hooks(|_| ReloadOutcome::Refused(rejected));
+        problems
+    }
+
+    fn call_hooks(&self, outcome: impl FnOnce(&Self) -> ReloadOutcome) {
+        let hooks = self.0.hooks.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let outcome = outcome(self);
+        match &outcome {
+            ReloadOutcome::Applied { changed, pending_restart, .. } => {
+                tracing::info!(
+                    changed = changed.len(),
+                    pending_restart = pending_restart.len(),
+                    "configuration applied"
+                );
+            }
+            ReloadOutcome::Refused(rejected) => {
+                tracing::warn!("configuration refused, the old values stay in force\n{}", rejected.problems);
+            }
+        }
+        hooks.iter().for_each(|hook| hook(&outcome));
+    }
+
+    /// Calls `hook` after each reload that changed or refused something, on the thread that reloaded.
+    pub fn on_reload(&self, hook: impl Fn(&ReloadOutcome) + Send + Sync + 'static) {
+        self.0.hooks.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::new(hook));
+    }
+
+    /// Watches the files and reloads when they change, until the returned value is dropped.
+    pub fn watch(&self) -> Watching {
+        Watching::start(self.clone())
+    }
+
+    /// What is in force and what was refused.
+    pub fn status(&self) -> Status {
+        let state = self.state();
+        let pending = state.sections.iter().flat_map(|section| section.pending_restart());
+        let mut pending_restart: Vec<_> = pending.collect();
+        pending_restart.sort_unstable();
+        pending_restart.dedup();
+        Status {
+            sources: state.loaded.clone(),
+            rejected: state.rejected.clone(),
+            pending_restart,
+            reloads: state.reloads,
+        }
+    }
+
+    /// Every value of every table read so far, with its origin; secrets are masked.
     pub fn effective(&self) -> Vec<Effective> {
-        Vec::new()
+        let state = self.state();
+        let mut all = BTreeMap::new();
+        for section in &state.sections {
+            all.extend(section.leaves());
+        }
+        all.iter().map(|(key, leaf)| leaf.effective(key)).collect()
+    }
+
+    /// Every file whose change may matter: the configuration and what its references name.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        let mut files = self.0.sources.files();
+        files.extend(self.state().layers.watched.iter().cloned());
+        files.sort_unstable();
+        files.dedup();
+        files
     }
 }
 
-impl std::fmt::Debug for Settings {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Settings").finish_non_exhaustive()
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings").field("sources", &self.0.sources).finish_non_exhaustive()
+    }
+}
+
+/// Takes a checked table over.
+type Commit = Box<dyn FnOnce() -> Committed + Send>;
+
+/// The keys that changed, and what hands the new value to those who follow it.
+struct Committed {
+    changed: Vec<String>,
+    publish: Box<dyn FnOnce() + Send>,
+}
+
+/// A table that was loaded, whatever its type.
+trait Section: Send + Sync {
+    fn path(&self) -> &[String];
+    fn prepare(self: Arc<Self>, layers: &Layers) -> Result<Commit, Problems>;
+    fn leaves(&self) -> Leaves;
+    fn pending_restart(&self) -> Vec<String>;
+}
+
+struct Loaded<C: Config> {
+    asked: Asked,
+    shape: Shape,
+    live: Live<C>,
+    leaves: Mutex<Held>,
+}
+
+/// The values at the start, which what cannot change still uses, and the values now.
+struct Held {
+    start: Leaves,
+    now: Leaves,
+}
+
+impl<C: Config> Loaded<C> {
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.leaves.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<C: Config> Section for Loaded<C> {
+    fn path(&self) -> &[String] {
+        &self.asked.path
+    }
+
+    fn prepare(self: Arc<Self>, layers: &Layers) -> Result<Commit, Problems> {
+        let reading = read::<C>(&self.shape, layers, &self.asked);
+        let Some(value) = reading.value else { return Err(reading.problems) };
+        let now = leaves(&value, &reading.node, &self.shape.schema, &self.asked.path);
+        Ok(Box::new(move || {
+            let mut held = self.held();
+            let before = mem::replace(&mut held.now, now);
+            let changed: Vec<String> =
+                changes(&before, &held.now).into_iter().map(|(key, _)| key.to_owned()).collect();
+            drop(held);
+            let publish: Box<dyn FnOnce() + Send> = match changed.is_empty() {
+                true => Box::new(|| {}),
+                false => Box::new(move || self.live.set(value)),
+            };
+            Committed { changed, publish }
+        }))
+    }
+
+    fn leaves(&self) -> Leaves {
+        self.held().now.clone()
+    }
+
+    fn pending_restart(&self) -> Vec<String> {
+        let held = self.held();
+        let waiting = changes(&held.start, &held.now).into_iter().filter(|(_, live)| !live);
+        waiting.map(|(key, _)| key.to_owned()).collect()
     }
 }

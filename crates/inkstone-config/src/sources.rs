@@ -2,20 +2,39 @@
 
 use std::{
     collections::BTreeMap,
+    fmt, io,
     path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use crate::{
+    Code, Fault, Problems, Source,
+    layers::Layers,
+    node::Table,
+    read::{self, Format, Lookup},
 };
 
 /// Where the configuration is read from, in rising precedence: files and texts in the order given, then
 /// the environment, then `--set`.
+///
+/// ```
+/// use inkstone_config::{Settings, Sources};
+/// let sources = Sources::new()
+///     .text("shop.toml", "[redis.cart]\naddr = \"127.0.0.1:6379\"")
+///     .env([("INKSTONE__REDIS__CART__POOL_SIZE", "8")])
+///     .set("redis.cart.pool_size=16");
+/// let settings = Settings::open(sources);
+/// assert!(settings.problems().is_empty());
+/// ```
 #[derive(Clone, Default)]
 pub struct Sources {
-    pub(crate) documents: Vec<Document>,
-    pub(crate) env: BTreeMap<String, String>,
-    pub(crate) set: Vec<String>,
+    documents: Vec<Document>,
+    env: BTreeMap<String, String>,
+    set: Vec<String>,
 }
 
-#[derive(Clone, Debug)]
-pub(crate) enum Document {
+#[derive(Clone)]
+enum Document {
     File { path: PathBuf, optional: bool },
     Text { name: String, text: String },
 }
@@ -29,30 +48,21 @@ impl Sources {
     /// A file that must exist. The extension names the format: `toml`, `yaml`, `yml` or `json`.
     #[must_use]
     pub fn file(mut self, path: impl AsRef<Path>) -> Self {
-        self.documents.push(Document::File {
-            path: path.as_ref().into(),
-            optional: false,
-        });
+        self.documents.push(Document::File { path: path.as_ref().into(), optional: false });
         self
     }
 
     /// A file that is read if it exists.
     #[must_use]
     pub fn optional_file(mut self, path: impl AsRef<Path>) -> Self {
-        self.documents.push(Document::File {
-            path: path.as_ref().into(),
-            optional: true,
-        });
+        self.documents.push(Document::File { path: path.as_ref().into(), optional: true });
         self
     }
 
     /// A text in place of a file; the extension of `name` names the format.
     #[must_use]
     pub fn text(mut self, name: &str, text: &str) -> Self {
-        self.documents.push(Document::Text {
-            name: name.to_owned(),
-            text: text.to_owned(),
-        });
+        self.documents.push(Document::Text { name: name.to_owned(), text: text.to_owned() });
         self
     }
 
@@ -60,8 +70,7 @@ impl Sources {
     /// named by `${env:NAME}`.
     #[must_use]
     pub fn env<K: Into<String>, V: Into<String>>(mut self, vars: impl IntoIterator<Item = (K, V)>) -> Self {
-        self.env
-            .extend(vars.into_iter().map(|(key, value)| (key.into(), value.into())));
+        self.env.extend(vars.into_iter().map(|(key, value)| (key.into(), value.into())));
         self
     }
 
@@ -78,10 +87,86 @@ impl Sources {
         self.set.push(assignment.to_owned());
         self
     }
+
+    /// Reads everything as it is now.
+    pub(crate) fn read(&self) -> Layers {
+        let mut layers = Layers::default();
+        for document in &self.documents {
+            self.read_document(document, &mut layers);
+        }
+        let mut problems = Problems::new();
+        layers.tables.push(read::environment(&self.env, &mut problems));
+        let mut set = Table::new();
+        problems.extend(self.set.iter().filter_map(|text| read::assignment(&mut set, text).err()));
+        layers.tables.push(set);
+        layers.problems.append(problems);
+        layers
+    }
+
+    fn read_document(&self, document: &Document, layers: &mut Layers) {
+        let (name, text, dir) = match document {
+            Document::Text { name, text } => (name.clone(), text.clone(), Path::new("")),
+            Document::File { path, optional } => {
+                layers.watched.push(path.clone());
+                match read_file(path) {
+                    Ok(text) => (path.display().to_string(), text, path.parent().unwrap_or(Path::new(""))),
+                    Err(error) if *optional && error.kind() == io::ErrorKind::NotFound => return,
+                    Err(error) => return layers.broken(unreadable(path, &error).into()),
+                }
+            }
+        };
+        let source = Arc::new(Source::new(&name, &text));
+        layers.documents.push(Arc::clone(&source));
+        match Format::of(&name).map_err(Problems::from).and_then(|format| read::document(&source, format)) {
+            Err(problems) => layers.broken(problems),
+            Ok(mut table) => {
+                let mut lookup = Lookup { env: Some(&self.env), dir, files: &mut layers.watched };
+                read::resolve(&mut table, &mut lookup, &mut layers.problems);
+                layers.tables.push(table);
+            }
+        }
+    }
+
+    /// The files named here, without those that references in them name.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        let file = |document: &Document| match document {
+            Document::File { path, .. } => Some(path.clone()),
+            Document::Text { .. } => None,
+        };
+        self.documents.iter().filter_map(file).collect()
+    }
 }
 
-impl std::fmt::Debug for Sources {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Sources").finish_non_exhaustive()
+fn read_file(path: &Path) -> io::Result<String> {
+    let bytes = std::fs::read(path)?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text"))?;
+    // Editors on Windows begin a file with a byte order mark.
+    Ok(text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned))
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Fault {
+    let hint = match error.kind() {
+        io::ErrorKind::NotFound => {
+            "create it, or correct the path; a relative path starts at the working directory"
+        }
+        io::ErrorKind::PermissionDenied => "let this process read it",
+        io::ErrorKind::IsADirectory => "name a file in it",
+        _ => "see that it is a text file this process can read",
+    };
+    Fault::new(Code::UnreadableFile, plain(error)).target(path.display()).hint(hint)
+}
+
+/// An I/O error without Rust's `(os error 2)`.
+pub(crate) fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or(&text);
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
+}
+
+impl fmt::Debug for Sources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sources").field("files", &self.files()).finish_non_exhaustive()
     }
 }

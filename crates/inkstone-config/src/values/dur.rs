@@ -59,9 +59,7 @@ fn parse(text: &str) -> Option<Duration> {
     while !rest.is_empty() {
         let number = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
         let (amount, tail) = rest.split_at(number);
-        let unit = tail
-            .find(|c: char| c.is_ascii_digit() || c == '.')
-            .unwrap_or(tail.len());
+        let unit = tail.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(tail.len());
         let (name, tail) = tail.split_at(unit);
         let name = if name == "µs" { "us" } else { name };
         let (_, nanos) = UNITS.iter().find(|(unit, _)| *unit == name)?;
@@ -95,9 +93,7 @@ impl FromStr for Dur {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        parse(text)
-            .map(Self)
-            .ok_or_else(|| format!("expected {EXPECTED}, found {text:?}"))
+        parse(text).map(Self).ok_or_else(|| format!("expected {EXPECTED}, found {text:?}"))
     }
 }
 
@@ -212,19 +208,8 @@ mod tests {
 
     #[test]
     fn refuses_what_is_not_a_length_of_time() {
-        for text in [
-            "",
-            "s",
-            "5",
-            "1 sc",
-            "1s1m",
-            "1s1s",
-            "-1s",
-            "1.s",
-            ".5s",
-            "99999999999999999999d",
-            "1S",
-        ] {
+        for text in ["", "s", "5", "1 sc", "1s1m", "1s1s", "-1s", "1.s", ".5s", "99999999999999999999d", "1S"]
+        {
             let error = text.parse::<Dur>().unwrap_err();
             assert_eq!(error, format!("expected {EXPECTED}, found {text:?}"));
         }

@@ -80,9 +80,7 @@ impl de::Visitor<'_> for Visitor {
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Secret, E> {
         // Someone copied a masked configuration; the real value is lost there.
         if text == MASK {
-            return Err(E::custom(
-                "`***` stands for a secret and is not one; set the value itself",
-            ));
+            return Err(E::custom("`***` stands for a secret and is not one; set the value itself"));
         }
         Ok(Secret(text.to_owned()))
     }
@@ -122,11 +120,6 @@ mod tests {
 
     #[test]
     fn the_mask_is_not_taken_for_a_secret() {
-        assert!(
-            serde_json::from_str::<Secret>("\"***\"")
-                .unwrap_err()
-                .to_string()
-                .contains("not one")
-        );
+        assert!(serde_json::from_str::<Secret>("\"***\"").unwrap_err().to_string().contains("not one"));
     }
 }

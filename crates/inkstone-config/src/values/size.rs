@@ -60,9 +60,7 @@ impl FromStr for Size {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let trimmed = text.trim();
-        let digits = trimmed
-            .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(trimmed.len());
+        let digits = trimmed.find(|c: char| !c.is_ascii_digit()).unwrap_or(trimmed.len());
         let (amount, unit) = trimmed.split_at(digits);
         let unit = UNITS.iter().find(|(name, _)| *name == unit.trim_start());
         unit.and_then(|(_, bytes)| amount.parse::<u64>().ok()?.checked_mul(*bytes))
@@ -149,13 +147,9 @@ mod tests {
 
     #[test]
     fn reads_what_people_write() {
-        for (text, bytes) in [
-            ("4MiB", 4 << 20),
-            ("512 KiB", 512 << 10),
-            ("10MB", 10_000_000),
-            ("7", 7),
-            ("0B", 0),
-        ] {
+        for (text, bytes) in
+            [("4MiB", 4 << 20), ("512 KiB", 512 << 10), ("10MB", 10_000_000), ("7", 7), ("0B", 0)]
+        {
             assert_eq!(text.parse::<Size>().unwrap().bytes(), bytes, "{text}");
         }
         assert_eq!(serde_json::from_str::<Size>("65536").unwrap(), Size::kib(64));
@@ -164,22 +158,14 @@ mod tests {
     #[test]
     fn refuses_what_is_not_a_size() {
         for text in ["", "MiB", "4 parsecs", "-1", "1.5MiB", "99999999999TiB"] {
-            assert!(
-                text.parse::<Size>().unwrap_err().contains("expected a size"),
-                "{text}"
-            );
+            assert!(text.parse::<Size>().unwrap_err().contains("expected a size"), "{text}");
         }
         assert!(serde_json::from_str::<Size>("-1").is_err());
     }
 
     #[test]
     fn prints_the_largest_unit_that_fits() {
-        for (bytes, text) in [
-            (4 << 20, "4MiB"),
-            (10_000_000, "10MB"),
-            (1001, "1001B"),
-            (0, "0B"),
-        ] {
+        for (bytes, text) in [(4 << 20, "4MiB"), (10_000_000, "10MB"), (1001, "1001B"), (0, "0B")] {
             assert_eq!(Size(bytes).to_string(), text);
         }
     }

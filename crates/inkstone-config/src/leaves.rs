@@ -1,0 +1,111 @@
+//! The single values of a table, for showing and comparing.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::{
+    Config, Effective, mask,
+    node::{Data, Node, join_key},
+    origin::sha256,
+    schema::View,
+    values::MASK,
+};
+
+/// One value in force.
+#[derive(Clone, PartialEq)]
+pub(crate) struct Leaf {
+    value: Value,
+    origin: String,
+    live: bool,
+    /// Differs when the value differs, also when the value is a secret and cannot be seen to.
+    mark: String,
+}
+
+/// The values by their whole key.
+pub(crate) type Leaves = BTreeMap<String, Leaf>;
+
+impl Leaf {
+    pub(crate) fn effective(&self, key: &str) -> Effective {
+        Effective {
+            key: key.to_owned(),
+            value: self.value.clone(),
+            origin: self.origin.clone(),
+            live: self.live,
+        }
+    }
+}
+
+/// The values of a table; `node` says where they come from.
+pub(crate) fn leaves<C: Config>(value: &C, node: &Node, schema: &Value, path: &[String]) -> Leaves {
+    let mut leaves = Leaves::new();
+    let value = serde_json::to_value(value).unwrap_or_default();
+    collect(&View::new(schema), &value, Some(node), &mut path.to_vec(), &mut leaves);
+    leaves
+}
+
+fn collect(view: &View<'_>, value: &Value, node: Option<&Node>, path: &mut Vec<String>, leaves: &mut Leaves) {
+    let secret = view.is_secret();
+    let view = view.narrow(&Node::defaults(value.clone()));
+    match value {
+        Value::Object(map) if !map.is_empty() => {
+            for (key, value) in map {
+                // A value that is written as one text and read into several has the place of the text.
+                let below =
+                    node.and_then(|node| if node.as_table().is_some() { node.step(key) } else { Some(node) });
+                let Some(view) = view.step(key).or_else(|| Some(View::new(&Value::Null))) else { continue };
+                path.push(key.clone());
+                collect(&view, value, below, path, leaves);
+                path.pop();
+            }
+        }
+        _ => {
+            let origin = node.map_or_else(|| "default".to_owned(), |node| node.origin.to_string());
+            let raw = node.filter(|_| secret || value.is_array()).map(raw).unwrap_or_default();
+            let leaf = Leaf {
+                value: if secret && !blank(value) { MASK.into() } else { shown(value) },
+                origin,
+                live: view.is_live(),
+                mark: format!("{value}{}", sha256(raw.as_bytes())),
+            };
+            leaves.insert(join_key(path.iter().map(String::as_str)), leaf);
+        }
+    }
+}
+
+fn blank(value: &Value) -> bool {
+    value.is_null() || value.as_str() == Some("")
+}
+
+/// A value with the passwords in its addresses masked.
+fn shown(value: &Value) -> Value {
+    match value {
+        Value::String(text) => mask::address(text).into(),
+        Value::Array(items) => items.iter().map(shown).collect(),
+        Value::Object(map) => map.iter().map(|(key, value)| (key.clone(), shown(value))).collect(),
+        other => other.clone(),
+    }
+}
+
+/// A tree as text, to tell whether two differ.
+fn raw(node: &Node) -> String {
+    match &node.data {
+        Data::Scalar(value) => value.to_string(),
+        Data::Array(items) => items.iter().map(raw).collect::<Vec<_>>().join(","),
+        Data::Table(table) => {
+            table.iter().map(|(key, entry)| format!("{key}={};", raw(&entry.value))).collect()
+        }
+        Data::Unknown => "?".to_owned(),
+    }
+}
+
+/// The keys whose values differ, and whether each applies without a restart.
+pub(crate) fn changes<'l>(before: &'l Leaves, after: &'l Leaves) -> Vec<(&'l str, bool)> {
+    let mark = |leaves: &Leaves, key: &str| leaves.get(key).map(|leaf| leaf.mark.clone());
+    let mut keys: Vec<_> = before.keys().chain(after.keys()).map(String::as_str).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys.retain(|key| mark(before, key) != mark(after, key));
+    let live = |key: &str| after.get(key).or_else(|| before.get(key)).is_some_and(|leaf| leaf.live);
+    keys.into_iter().map(|key| (key, live(key))).collect()
+}

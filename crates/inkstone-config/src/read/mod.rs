@@ -1,0 +1,103 @@
+//! Reads one source into a tree.
+
+mod flag;
+mod json;
+mod reference;
+mod toml;
+mod vars;
+mod yaml;
+
+use std::{ops::Range, sync::Arc};
+
+pub(crate) use self::{
+    flag::assignment,
+    reference::{Lookup, resolve},
+    toml::scalar,
+    vars::environment,
+};
+use crate::{Code, Fault, Origin, Problems, Source, node::Table};
+
+/// How a document is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    Toml,
+    Yaml,
+    Json,
+}
+
+impl Format {
+    /// The format that a file name's extension stands for.
+    pub(crate) fn of(name: &str) -> Result<Self, Fault> {
+        let extension =
+            name.rsplit(['/', '\\']).next().and_then(|file| file.rsplit_once('.')).map(|(_, end)| end);
+        match extension.map(str::to_ascii_lowercase).as_deref() {
+            Some("toml") => Ok(Self::Toml),
+            Some("yaml" | "yml") => Ok(Self::Yaml),
+            Some("json") => Ok(Self::Json),
+            _ => Err(Fault::new(Code::UnreadableFile, "its name does not say which format it has")
+                .target(name)
+                .hint("name it `.toml`, `.yaml`, `.yml` or `.json`")),
+        }
+    }
+}
+
+/// Reads a whole document; its root is a table.
+pub(crate) fn document(source: &Arc<Source>, format: Format) -> Result<Table, Problems> {
+    let text = Text::new(source);
+    match format {
+        Format::Toml => toml::read(&text),
+        Format::Yaml => yaml::read(&text).map_err(Problems::from),
+        Format::Json => json::read(&text).map_err(Problems::from),
+    }
+}
+
+/// A source's text with the places of its lines.
+pub(crate) struct Text<'t> {
+    source: &'t Arc<Source>,
+    starts: Vec<usize>,
+}
+
+impl<'t> Text<'t> {
+    fn new(source: &'t Arc<Source>) -> Self {
+        let newlines = source.text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+        let starts = std::iter::once(0).chain(newlines.map(|(at, _)| at + 1)).collect();
+        Self { source, starts }
+    }
+
+    fn str(&self) -> &'t str {
+        &self.source.text
+    }
+
+    /// The place of a range of bytes.
+    fn origin(&self, span: Range<usize>) -> Origin {
+        let text = self.str();
+        let start = floor(text, span.start);
+        let line = self.starts.partition_point(|at| *at <= start).max(1);
+        let before = &text[self.starts[line - 1]..start];
+        let first_line = text[start..floor(text, span.end.max(start))].lines().next().unwrap_or_default();
+        self.place(number(line), number(before.chars().count() + 1), number(first_line.chars().count()))
+    }
+
+    fn place(&self, line: u32, column: u32, len: u32) -> Origin {
+        Origin { source: Arc::clone(self.source), line, column, len: len.max(1) }
+    }
+
+    /// The byte that stands at a line and a column, both counted from 1, the column in bytes.
+    fn offset(&self, line: usize, column: usize) -> usize {
+        let start = self.starts.get(line.saturating_sub(1)).copied().unwrap_or(self.str().len());
+        (start + column.saturating_sub(1)).min(self.str().len())
+    }
+
+    fn syntax(&self, message: impl std::fmt::Display, origin: Origin) -> Fault {
+        Fault::new(Code::Syntax, message).target(&self.source.name).at(origin)
+    }
+}
+
+/// The nearest character boundary at or before a byte.
+fn floor(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+}
+
+fn number(value: usize) -> u32 {
+    u32::try_from(value).unwrap_or(u32::MAX)
+}

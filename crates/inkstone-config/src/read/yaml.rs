@@ -1,0 +1,132 @@
+//! YAML, with the place of each key and value.
+
+use std::{fmt, marker::PhantomData};
+
+use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
+use serde_saphyr::{Location, Spanned};
+
+use super::{Text, number};
+use crate::{
+    Fault, Origin,
+    node::{Data, Entry, Node, Table},
+};
+
+pub(super) fn read(text: &Text<'_>) -> Result<Table, Fault> {
+    let root: Spanned<Raw> = serde_saphyr::from_str(text.str()).map_err(|error| fault(text, &error))?;
+    match root.value {
+        Raw::Table(entries) => table(text, entries),
+        // A file without content, or with comments only.
+        Raw::Scalar(Value::Null) => Ok(Table::new()),
+        _ => Err(text.syntax("expected a mapping of keys to values", origin(text, root.referenced))),
+    }
+}
+
+fn fault(text: &Text<'_>, error: &serde_saphyr::Error) -> Fault {
+    let at = error.location().map_or_else(|| text.place(1, 1, 1), |at| origin(text, at));
+    // "error: line 3 column 11: …": the place is told in our own way.
+    let message = error.without_snippet().to_string();
+    let message = message.strip_prefix("error: ").unwrap_or(&message);
+    let message = match message.strip_prefix("line ").and_then(|rest| rest.split_once(": ")) {
+        Some((_, message)) => message,
+        None => message,
+    };
+    let message = message.split(", set DuplicateKeyPolicy").next().unwrap_or(message);
+    text.syntax(message.lines().next().unwrap_or(message), at)
+}
+
+fn origin(text: &Text<'_>, at: Location) -> Origin {
+    let part = |value: u64| number(usize::try_from(value).unwrap_or(usize::MAX));
+    text.place(part(at.line()).max(1), part(at.column()).max(1), part(at.span().len().into()))
+}
+
+fn table(text: &Text<'_>, entries: Vec<(Spanned<String>, Spanned<Raw>)>) -> Result<Table, Fault> {
+    let mut table = Table::new();
+    for (key, value) in entries {
+        let entry = Entry { key: origin(text, key.referenced), value: node(text, value)? };
+        table.insert(key.value, entry);
+    }
+    Ok(table)
+}
+
+fn node(text: &Text<'_>, raw: Spanned<Raw>) -> Result<Node, Fault> {
+    let place = origin(text, raw.referenced);
+    let data = match raw.value {
+        Raw::Scalar(value) => Data::Scalar(value),
+        Raw::Array(items) => {
+            Data::Array(items.into_iter().map(|item| node(text, item)).collect::<Result<_, _>>()?)
+        }
+        Raw::Table(entries) => Data::Table(table(text, entries)?),
+    };
+    Ok(Node::new(data, place))
+}
+
+/// A value as the parser gives it.
+enum Raw {
+    Scalar(Value),
+    Array(Vec<Spanned<Self>>),
+    Table(Vec<(Spanned<String>, Spanned<Self>)>),
+}
+
+impl<'de> Deserialize<'de> for Raw {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(RawVisitor(PhantomData))
+    }
+}
+
+struct RawVisitor(PhantomData<Raw>);
+
+impl<'de> Visitor<'de> for RawVisitor {
+    type Value = Raw;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<Raw, E> {
+        Ok(Raw::Scalar(value.into()))
+    }
+
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<Raw, E> {
+        Ok(Raw::Scalar(value.into()))
+    }
+
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<Raw, E> {
+        Ok(Raw::Scalar(value.into()))
+    }
+
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Raw, E> {
+        let number = serde_json::Number::from_f64(value);
+        number
+            .map(|number| Raw::Scalar(number.into()))
+            .ok_or_else(|| E::custom("not a number that can be used here"))
+    }
+
+    fn visit_str<E: de::Error>(self, value: &str) -> Result<Raw, E> {
+        Ok(Raw::Scalar(value.into()))
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Raw, E> {
+        Ok(Raw::Scalar(Value::Null))
+    }
+
+    fn visit_none<E: de::Error>(self) -> Result<Raw, E> {
+        Ok(Raw::Scalar(Value::Null))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Raw, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = access.next_element()? {
+            items.push(item);
+        }
+        Ok(Raw::Array(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Raw, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = access.next_entry()? {
+            entries.push(entry);
+        }
+        Ok(Raw::Table(entries))
+    }
+}

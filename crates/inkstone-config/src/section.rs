@@ -1,0 +1,148 @@
+//! One table of the configuration as its type reads it.
+
+use std::panic::Location;
+
+use schemars::generate::SchemaSettings;
+use serde_json::Value;
+
+use crate::{
+    Code, Config, Fault, Problems,
+    de::Reader,
+    fit::fit,
+    layers::Layers,
+    merge::{over, settle},
+    node::{Data, Node, join_key, split_key},
+    schema::View,
+    strict::{limits, strict},
+};
+
+/// Who asks for which table.
+#[derive(Clone)]
+pub(crate) struct Asked {
+    pub(crate) kind: String,
+    pub(crate) path: Vec<String>,
+    pub(crate) required: bool,
+    pub(crate) at: Option<&'static Location<'static>>,
+}
+
+impl Asked {
+    pub(crate) fn key(&self) -> String {
+        join_key(self.path.iter().map(String::as_str))
+    }
+
+    fn component(&self) -> String {
+        let key = self.key();
+        if self.kind == key { format!("`{key}`") } else { format!("{} `{key}`", self.kind) }
+    }
+
+    /// Says whom the faults concern: their keys are relative to the table until here.
+    fn sign(&self, faults: Vec<Fault>) -> Problems {
+        let table = self.key();
+        let mut faults: Vec<_> = faults
+            .into_iter()
+            .map(|mut fault| {
+                fault.key = Some(match fault.key.filter(|key| !key.is_empty()) {
+                    Some(key) => format!("{table}.{key}"),
+                    None => table.clone(),
+                });
+                fault.component = Some(self.component());
+                fault.asked_at = self.at;
+                fault
+            })
+            .collect();
+        let place =
+            |fault: &Fault| fault.origin.as_ref().map(|at| (at.source.name.clone(), at.line, at.column));
+        faults.sort_by_key(|fault| (fault.origin.is_none(), place(fault)));
+        faults.into_iter().collect()
+    }
+}
+
+/// What is known about a type: its schema and its default.
+pub(crate) struct Shape {
+    pub(crate) schema: Value,
+    default: Result<Node, String>,
+}
+
+impl Shape {
+    pub(crate) fn of<C: Config>() -> Self {
+        let schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<C>().to_value();
+        let default =
+            serde_json::to_value(C::default()).map(Node::defaults).map_err(|error| error.to_string());
+        Self { schema, default }
+    }
+}
+
+/// A table as it was read: the value if everything in it fits, and where its parts come from.
+pub(crate) struct Reading<C> {
+    pub(crate) value: Option<C>,
+    pub(crate) node: Node,
+    pub(crate) problems: Problems,
+}
+
+/// Reads a table over the defaults of its type. Everything wrong with it is reported at once.
+pub(crate) fn read<C: Config>(shape: &Shape, layers: &Layers, asked: &Asked) -> Reading<C> {
+    let mut faults = Vec::new();
+    let view = View::new(&shape.schema);
+    let (mut node, default) = match &shape.default {
+        Ok(default) => (merged(&view, default.clone(), layers, asked, &mut faults), default.clone()),
+        Err(error) => {
+            faults.push(Fault::new(
+                Code::Internal,
+                format_args!("the default cannot be written as a table: {error}"),
+            ));
+            (Node::defaults(Value::Null), Node::defaults(Value::Null))
+        }
+    };
+    strict(&view, &mut node, &mut Vec::new(), &mut faults);
+    let mut value = None;
+    if faults.iter().all(|fault| fault.code != Code::Internal && fault.code != Code::MissingTable) {
+        let attempt = |node: &Node| C::deserialize(Reader::new(node)).map(drop);
+        if fit(&view, &mut node, &default, &attempt, &mut faults) {
+            limits(&view, &node, &mut Vec::new(), &mut faults);
+            value = C::deserialize(Reader::new(&node)).ok();
+        }
+    }
+    if let Some(value) = &value {
+        faults.extend(check(value, &node));
+    }
+    Reading { value: value.filter(|_| faults.is_empty()), node, problems: asked.sign(faults) }
+}
+
+/// All layers of the table over the default.
+fn merged(view: &View<'_>, default: Node, layers: &Layers, asked: &Asked, faults: &mut Vec<Fault>) -> Node {
+    let entries = layers.entries(&asked.path);
+    if entries.is_empty() && asked.required && !layers.incomplete {
+        // The whole key is in the fault already.
+        faults.push(Fault { key: None, ..layers.missing(&asked.path) });
+    }
+    let mut node = default;
+    for entry in entries {
+        match &entry.value.data {
+            Data::Table(_) => node = over(view, node, entry.value.clone()),
+            // `cart:` without anything below it.
+            Data::Scalar(Value::Null) | Data::Unknown => {}
+            Data::Scalar(_) | Data::Array(_) => {
+                let message =
+                    format_args!("expected a table `[{}]`, found a single value or a list", asked.key());
+                faults.push(Fault::new(Code::WrongType, message).at(entry.value.origin.clone()));
+            }
+        }
+    }
+    settle(view, &mut node);
+    node
+}
+
+/// The rules across keys, with the places of the keys they name.
+fn check(value: &impl Config, node: &Node) -> Vec<Fault> {
+    let mut problems = Problems::new();
+    value.check(&mut problems);
+    let place = |fault: &Fault| {
+        let path = split_key(fault.key.as_deref()?)?;
+        node.find(&path).map(|value| value.origin.clone()).filter(|origin| !origin.is_default())
+    };
+    let placed = |mut fault: Fault| {
+        fault.origin = fault.origin.take().or_else(|| place(&fault));
+        fault
+    };
+    problems.into_iter().map(placed).collect()
+}

@@ -1,0 +1,106 @@
+import { ActionIcon, Badge, Box, Code, Grid, Table, Text } from "@mantine/core";
+import { IconChevronDown, IconChevronRight } from "@tabler/icons-react";
+import { useState } from "react";
+import { useTranslation } from "react-i18next";
+import type { AuditRow } from "../../api/types";
+import { Time } from "../../components/Time";
+
+const COLORS = { ok: "teal", denied: "orange", failed: "red" } as const;
+
+function written(value: unknown): string {
+  return typeof value === "string" ? value : JSON.stringify(value, null, 2);
+}
+
+export function AuditTable({ rows }: { rows: AuditRow[] }) {
+  const { t } = useTranslation();
+  return (
+    <Table.ScrollContainer minWidth={820}>
+      <Table highlightOnHover>
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th w={36} />
+            <Table.Th>{t("column.time")}</Table.Th>
+            <Table.Th>{t("column.actor")}</Table.Th>
+            <Table.Th>{t("column.action")}</Table.Th>
+            <Table.Th>{t("column.object")}</Table.Th>
+            <Table.Th>{t("column.result")}</Table.Th>
+            <Table.Th>{t("column.address")}</Table.Th>
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {rows.map((row) => (
+            <Row key={row.id} row={row} />
+          ))}
+        </Table.Tbody>
+      </Table>
+    </Table.ScrollContainer>
+  );
+}
+
+function Row({ row }: { row: AuditRow }) {
+  const { t } = useTranslation();
+  const [open, setOpen] = useState(false);
+  const hasDetail = row.before != null || row.after != null;
+  return (
+    <>
+      <Table.Tr>
+        <Table.Td pr={0}>
+          {hasDetail && (
+            <ActionIcon
+              size="sm"
+              aria-label={t("audit.detail")}
+              aria-expanded={open}
+              onClick={() => setOpen((shown) => !shown)}
+            >
+              {open ? <IconChevronDown size={14} /> : <IconChevronRight size={14} />}
+            </ActionIcon>
+          )}
+        </Table.Td>
+        <Table.Td>
+          <Time value={row.at} both fz="xs" />
+        </Table.Td>
+        <Table.Td fw={550}>{row.actor || "—"}</Table.Td>
+        <Table.Td>
+          <Code fz="xs">{row.action}</Code>
+        </Table.Td>
+        <Table.Td maw={380}>
+          <Text fz="sm" lineClamp={2} style={{ overflowWrap: "anywhere" }}>
+            {row.object}
+          </Text>
+        </Table.Td>
+        <Table.Td>
+          <Badge color={COLORS[row.result] ?? "gray"}>{t(`audit.result.${row.result}`)}</Badge>
+        </Table.Td>
+        <Table.Td ff="monospace" fz="xs">
+          {row.address}
+        </Table.Td>
+      </Table.Tr>
+      {open && (
+        <Table.Tr>
+          <Table.Td />
+          <Table.Td colSpan={6} pb="sm">
+            <Grid gap="sm">
+              <Side title={t("audit.before")} value={row.before} />
+              <Side title={t("audit.after")} value={row.after} />
+            </Grid>
+          </Table.Td>
+        </Table.Tr>
+      )}
+    </>
+  );
+}
+
+function Side({ title, value }: { title: string; value: unknown }) {
+  return (
+    <Grid.Col span={6}>
+      <Text fz="xs" c="dimmed" mb={4}>
+        {title}
+      </Text>
+      <Box mah={260} style={{ overflow: "auto" }}>
+        <Code block fz="xs">
+          {value == null ? "—" : written(value)}
+        </Code>
+      </Box>
+    </Grid.Col>
+  );
+}

@@ -1,0 +1,50 @@
+import { useCallback, useEffect, useState } from "react";
+import type { FileRef, Id } from "../../api/types";
+
+/** Text that is not saved yet, and the revision it started from. */
+export type Draft = { content: string; base: Id | null };
+
+function keyOf(file: FileRef): string {
+  return `inkstone.draft:${file.namespace}/${file.application}/${file.configmap}/${file.key}`;
+}
+
+function read(key: string): Draft | null {
+  try {
+    const kept = sessionStorage.getItem(key);
+    return kept ? (JSON.parse(kept) as Draft) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** The draft of a file. It is also kept in the browser's session, so that a reload or a login in between loses nothing. */
+export function useDraft(file: FileRef) {
+  const key = keyOf(file);
+  const [state, setState] = useState(() => ({ key, draft: read(key) }));
+  // Another file was chosen: its own draft, before anything is painted.
+  const current = state.key === key ? state : { key, draft: read(key) };
+  if (current !== state) setState(current);
+
+  const setDraft = useCallback(
+    (draft: Draft | null) => {
+      setState({ key, draft });
+      try {
+        if (draft) sessionStorage.setItem(key, JSON.stringify(draft));
+        else sessionStorage.removeItem(key);
+      } catch {
+        // Storage full or forbidden: the draft lives as long as the page.
+      }
+    },
+    [key],
+  );
+
+  const dirty = current.draft !== null;
+  useEffect(() => {
+    if (!dirty) return;
+    const warn = (event: BeforeUnloadEvent) => event.preventDefault();
+    window.addEventListener("beforeunload", warn);
+    return () => window.removeEventListener("beforeunload", warn);
+  }, [dirty]);
+
+  return [current.draft, setDraft] as const;
+}

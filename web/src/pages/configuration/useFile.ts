@@ -1,0 +1,32 @@
+import { skipToken, useQuery } from "@tanstack/react-query";
+import { fileQuery, revisionQuery } from "../../api/queries";
+import type { FileDetail, FileRef, Id, Revision } from "../../api/types";
+
+/** A file with the content that an edit starts from: its newest revision, or what is live when it has none. */
+export function useFile(file: FileRef) {
+  const query = useQuery(fileQuery(file));
+  const newest = query.data?.revisions[0];
+  const isLive = newest !== undefined && newest.hash === query.data?.live?.hash;
+  const revision = useContent(newest && !isLive ? newest.id : null);
+  const content = !query.data
+    ? undefined
+    : newest && !isLive
+      ? revision.data?.content
+      : (query.data.live?.content ?? "");
+  return { query, detail: query.data, newest, content, error: query.error ?? revision.error };
+}
+
+/** The text of a revision; nothing while no revision is asked for. */
+export function useContent(id: Id | null) {
+  const options = revisionQuery(id ?? "");
+  return useQuery({ ...options, queryFn: id ? options.queryFn : skipToken });
+}
+
+/** How the newest saved text relates to what runs. */
+export function publication(detail: FileDetail): "published" | "unpublished" | "foreign" | "absent" {
+  const newest: Revision | undefined = detail.revisions[0];
+  if (!detail.live) return "absent";
+  if (!newest || newest.hash === detail.live.hash) return "published";
+  const known = detail.revisions.some((revision) => revision.hash === detail.live?.hash);
+  return known ? "unpublished" : "foreign";
+}

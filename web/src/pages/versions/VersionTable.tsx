@@ -1,0 +1,103 @@
+import { Badge, Code, Group, Table, Text } from "@mantine/core";
+import { useTranslation } from "react-i18next";
+import type { VersionRow } from "../../api/types";
+import { Copy } from "../../components/Copy";
+import { AnchorLink } from "../../components/links";
+import { Time } from "../../components/Time";
+
+export function VersionTable({ rows }: { rows: VersionRow[] }) {
+  const { t } = useTranslation();
+  return (
+    <Table.ScrollContainer minWidth={1040}>
+      <Table layout="fixed">
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th w="22%">{t("column.pod")}</Table.Th>
+            <Table.Th w="9%">{t("column.version")}</Table.Th>
+            <Table.Th w="17%">{t("column.commit")}</Table.Th>
+            <Table.Th w="9%">Inkstone</Table.Th>
+            <Table.Th w="15%">{t("column.builtBy")}</Table.Th>
+            <Table.Th w="13%">{t("column.built")}</Table.Th>
+            <Table.Th w="15%">{t("column.compiler")}</Table.Th>
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {rows.map((row) => (
+            <Row key={`${row.namespace}/${row.application}/${row.pod}`} row={row} />
+          ))}
+        </Table.Tbody>
+      </Table>
+    </Table.ScrollContainer>
+  );
+}
+
+function Row({ row }: { row: VersionRow }) {
+  const { t } = useTranslation();
+  const { build } = row;
+  return (
+    <Table.Tr>
+      <Table.Td>
+        <Badge variant="dot" color={row.ready ? "teal" : "orange"} maw="100%">
+          {row.pod || row.application}
+        </Badge>
+        {row.namespace && (
+          <AnchorLink
+            to="/applications/$namespace/$application"
+            params={{ namespace: row.namespace, application: row.application }}
+            fz="xs"
+            c="dimmed"
+            display="block"
+          >
+            {row.namespace} / {row.application}
+          </AnchorLink>
+        )}
+      </Table.Td>
+      {build ? (
+        <>
+          <Table.Td>
+            <Code fz="xs">{build.version}</Code>
+          </Table.Td>
+          <Table.Td>
+            <Group gap={6} wrap="nowrap">
+              <Copy value={build.commit} shown={build.commit.slice(0, 8) || "—"} label={t("copy.commit")} />
+              {build.dirty ? (
+                <Badge size="sm" color="orange">
+                  {t("build.dirty")}
+                </Badge>
+              ) : (
+                <Badge size="sm" color="gray">
+                  {t("build.clean")}
+                </Badge>
+              )}
+            </Group>
+          </Table.Td>
+          <Table.Td>
+            <Code fz="xs">{build.inkstone}</Code>
+          </Table.Td>
+          <Table.Td>
+            <Text fz="xs" className="truncate" title={`${build.user}@${build.host}`}>
+              {build.user}@{build.host}
+            </Text>
+          </Table.Td>
+          <Table.Td>
+            <Time value={build.time} fz="xs" />
+          </Table.Td>
+          <Table.Td>
+            <Text fz="xs" className="truncate" title={`${build.rustc} ${build.target}`}>
+              {build.rustc.replace(/^rustc /, "")}
+            </Text>
+            <Text fz="xs" c="dimmed" className="truncate">
+              {build.profile}
+            </Text>
+          </Table.Td>
+        </>
+      ) : (
+        <Table.Td colSpan={6}>
+          <Text fz="xs" c="dimmed" style={{ overflowWrap: "anywhere" }}>
+            {row.error ?? t("pod.noReport")}
+          </Text>
+        </Table.Td>
+      )}
+    </Table.Tr>
+  );
+}

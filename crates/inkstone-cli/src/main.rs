@@ -1,2 +1,52 @@
-//! The inkstone command.
-fn main() {}
+#![doc = include_str!("../README.md")]
+
+mod config;
+mod console;
+mod dev;
+mod explain;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use inkstone::build_info;
+
+#[derive(Debug, Parser)]
+#[command(name = "inkstone", about = "Inkstone's toolchain and platform", disable_version_flag = true)]
+struct Cli {
+    /// Print what was built, from what, and exit.
+    #[arg(long, short = 'V')]
+    version: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a local cluster and the console, with the manifests of a folder applied.
+    Dev(dev::Dev),
+    /// Run the console for the cluster of KUBECONFIG.
+    Console(console::ConsoleCommand),
+    /// Look at configuration files.
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Print what a code in an error means, and what to do.
+    Explain(explain::Explain),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if cli.version {
+        anstream::println!("{}", build_info!());
+        return ExitCode::SUCCESS;
+    }
+    match cli.command {
+        Some(Command::Dev(dev)) => dev.run(),
+        Some(Command::Console(console)) => console.run(),
+        Some(Command::Config(config)) => config.run(),
+        Some(Command::Explain(explain)) => explain.run(),
+        None => {
+            let _closed = <Cli as clap::CommandFactory>::command().print_help();
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! `main` of a service.
 
+use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
@@ -31,7 +32,17 @@ where
     F: FnOnce(App) -> Fut,
     Fut: Future<Output = Result>,
 {
-    let flags = match Flags::try_parse() {
+    main_with(std::env::args_os(), build, service)
+}
+
+/// [`main`](main()) with a command line other than the process's own, for a program in which running a service is one of
+/// several commands. The first argument is the name shown in the usage.
+pub fn main_with<F, Fut>(args: impl IntoIterator<Item = OsString>, build: BuildInfo, service: F) -> ExitCode
+where
+    F: FnOnce(App) -> Fut,
+    Fut: Future<Output = Result>,
+{
+    let flags = match Flags::try_parse_from(args) {
         Ok(flags) => flags,
         Err(usage) => {
             let _closed = usage.print();

@@ -19,7 +19,7 @@ pub use app::{App, AppConfig};
 pub use build_info::BuildInfo;
 pub use component::{Bound, Component, Health, Load, Server};
 pub use cx::Cx;
-pub use entry::main;
+pub use entry::{main, main_with};
 pub use error::{Error, Result};
 pub use handle::{AppHandle, Instance, Phase};
 pub use load::{Loader, Section};

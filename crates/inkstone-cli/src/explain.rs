@@ -1,0 +1,36 @@
+//! `inkstone explain INK1001`.
+
+use std::process::ExitCode;
+
+use anstream::{eprintln, println};
+use clap::Args;
+use inkstone::config::{CODES, Code};
+
+/// Prints the page of a code; without a code, all of them in one line each.
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// The code, as an error shows it: `INK1001` or `1001`.
+    code: Option<String>,
+}
+
+impl Explain {
+    pub(crate) fn run(&self) -> ExitCode {
+        let Some(text) = &self.code else {
+            for code in CODES {
+                println!("{}  {}", code.as_str(), code.title());
+            }
+            return ExitCode::SUCCESS;
+        };
+        let asked = text.trim().to_uppercase();
+        let asked = if asked.starts_with("INK") { asked } else { format!("INK{asked}") };
+        if let Some(code) = Code::parse(&asked) {
+            println!("{}", code.page().trim_end());
+            return ExitCode::SUCCESS;
+        }
+        let nearest = CODES.iter().min_by_key(|code| strsim::levenshtein(code.as_str(), &asked));
+        let nearest = nearest.map(|code| format!("; did you mean {} ({})?", code.as_str(), code.title()));
+        eprintln!("error: there is no code {text}{}", nearest.unwrap_or_default());
+        eprintln!("  `inkstone explain` lists all of them");
+        ExitCode::from(2)
+    }
+}

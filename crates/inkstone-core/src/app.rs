@@ -99,6 +99,11 @@ impl App {
         Self::from_sources(crate::build_info!(), Flags::default(), Sources::new().text(name, text))
     }
 
+    /// An app from these sources, for a program with a command line of its own and for tests with files.
+    pub fn with_sources(build: BuildInfo, sources: Sources) -> Self {
+        Self::from_sources(build, Flags::default(), sources)
+    }
+
     pub(crate) fn from_flags(build: BuildInfo, flags: Flags) -> Self {
         let sources = flags.sources();
         let app = Self::from_sources(build, flags, sources);

@@ -1,0 +1,65 @@
+//! Who may see what, and where it listens.
+
+use reqwest::StatusCode;
+use reqwest::header::{HOST, WWW_AUTHENTICATE};
+
+use crate::{Service, client, refused};
+
+const PROTECTED: &[&str] = &["/build", "/components", "/config"];
+
+#[tokio::test]
+async fn only_health_and_metrics_are_shown_without_the_token() {
+    let service = Service::start("", "token = \"opensesame\"").await;
+    for path in ["/live", "/ready", "/metrics"] {
+        assert_eq!(service.status(path).await, StatusCode::OK, "{path}");
+    }
+    for path in PROTECTED {
+        let refusal = service.get(path).await;
+        assert_eq!(refusal.status(), StatusCode::UNAUTHORIZED, "{path}");
+        assert!(refusal.headers().contains_key(WWW_AUTHENTICATE));
+        assert!(refusal.text().await.unwrap().contains("server.governor.token"));
+        assert_eq!(service.ask(path, Some("opensesam")).await.status(), StatusCode::UNAUTHORIZED, "{path}");
+        assert_eq!(service.ask(path, Some("opensesame")).await.status(), StatusCode::OK, "{path}");
+    }
+    service.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn without_a_token_a_web_page_under_another_name_sees_nothing() {
+    let service = Service::start("", "").await;
+    for path in PROTECTED {
+        assert_eq!(service.status(path).await, StatusCode::OK, "{path}");
+        let rebound = client().get(format!("http://{}{path}", service.address)).header(HOST, "evil.example");
+        assert_eq!(rebound.send().await.unwrap().status(), StatusCode::UNAUTHORIZED, "{path}");
+    }
+    service.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_listener_for_everyone_needs_a_token() {
+    for host in ["0.0.0.0", "::", "10.0.0.1"] {
+        let report = refused(&format!("[server.governor]\nhost = \"{host}\"\nport = 0")).await;
+        for part in ["server.governor", host, "without a token", "GOVERNOR_TOKEN"] {
+            assert!(report.contains(part), "no {part:?} in:\n{report}");
+        }
+    }
+    let service = Service::start("", "host = \"0.0.0.0\"\ntoken = \"opensesame\"").await;
+    assert_eq!(service.status("/live").await, StatusCode::OK);
+    service.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_taken_port_is_named_with_what_to_do() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let report = refused(&format!("[server.governor]\nport = {port}")).await;
+    for part in [format!("127.0.0.1:{port}").as_str(), "another process listens", "server.governor.port"] {
+        assert!(report.contains(part), "no {part:?} in:\n{report}");
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_is_not_this_machine_is_refused() {
+    let report = refused("[server.governor]\nhost = \"192.0.2.1\"\ntoken = \"t\"\nport = 0").await;
+    assert!(report.contains("192.0.2.1") && report.contains("server.governor.host"), "{report}");
+}

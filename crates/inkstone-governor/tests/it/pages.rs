@@ -1,0 +1,141 @@
+//! What is shown.
+
+use std::time::{Duration, Instant};
+
+use inkstone_core::App;
+use reqwest::StatusCode;
+use serde_json::json;
+
+use crate::{Service, free_port};
+
+#[tokio::test]
+async fn readiness_follows_the_health_of_each_component() {
+    let check = |health: &'static str, code: u16, status: &'static str, check: &'static str| async move {
+        let service = Service::start(&format!("health = \"{health}\""), "").await;
+        let answer = service.get("/ready").await;
+        assert_eq!(answer.status().as_u16(), code, "{health}");
+        let body: serde_json::Value = answer.json().await.unwrap();
+        assert_eq!(
+            (&body["status"], &body["checks"][0]["status"]),
+            (&json!(status), &json!(check)),
+            "{health}"
+        );
+        assert_eq!(body["checks"][0]["name"], "patient.zero");
+        // The process itself is alive whatever its components say.
+        assert_eq!(service.status("/live").await, StatusCode::OK);
+        service.stop().await.unwrap();
+    };
+    check("", 200, "ready", "up").await;
+    check("degraded", 200, "ready", "degraded").await;
+    check("down", 503, "unready", "down").await;
+}
+
+#[tokio::test]
+async fn a_component_that_does_not_answer_is_down_before_the_probe_gives_up() {
+    let service = Service::start("health = \"silent\"", "").await;
+    let started = Instant::now();
+    let components = service.json("/components").await;
+    assert!(started.elapsed() < Duration::from_secs(3));
+    assert_eq!(components[0]["kind"], "patient");
+    assert_eq!(components[0]["status"], "down");
+    assert!(components[0]["reason"].as_str().unwrap().contains("no answer within"), "{components}");
+    service.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_service_that_was_told_to_stop_is_not_ready_and_still_answers() {
+    let service = Service::start("", "").await;
+    service.app.stop();
+    let deadline = Instant::now() + Duration::from_secs(5);
+    let draining = loop {
+        let answer = service.get("/ready").await;
+        if answer.status() == StatusCode::SERVICE_UNAVAILABLE {
+            break answer.json::<serde_json::Value>().await.unwrap();
+        }
+        assert!(Instant::now() < deadline, "still ready");
+    };
+    assert_eq!(draining["status"], "draining");
+    service.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn metrics_are_openmetrics_with_the_build_in_them() {
+    let service = Service::start("", "").await;
+    let answer = service.get("/metrics").await;
+    let kind = answer.headers()["content-type"].to_str().unwrap().to_owned();
+    assert_eq!(kind, "application/openmetrics-text; version=1.0.0; charset=utf-8");
+    let text = answer.text().await.unwrap();
+    assert!(text.contains("inkstone_build_info{name=\"clinic\",version=\""), "{text}");
+    assert!(text.ends_with("# EOF\n"), "{text}");
+    let build = service.json("/build").await;
+    assert_eq!(build["name"], "clinic");
+    for key in
+        ["version", "commit", "dirty", "host", "user", "time", "rustc", "inkstone", "target", "profile"]
+    {
+        assert!(!build[key].is_null(), "{key}: {build}");
+    }
+    service.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn configuration_is_shown_with_origins_and_without_secrets() {
+    let service = Service::start("password = \"hunter2\"", "token = \"opensesame\"").await;
+    let text = service.ask("/config", Some("opensesame")).await.text().await.unwrap();
+    assert!(!text.contains("hunter2") && !text.contains("opensesame"), "{text}");
+    let config: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let find = |key: &str| {
+        let effective = config["effective"].as_array().unwrap();
+        effective
+            .iter()
+            .find(|value| value["key"] == key)
+            .unwrap_or_else(|| panic!("no {key} in {text}"))
+            .clone()
+    };
+    assert_eq!(find("patient.zero.password")["value"], "***");
+    assert_eq!(find("server.governor.host")["origin"], "default");
+    assert_eq!(find("patient.zero.health")["live"], true);
+    let port = find("server.governor.port");
+    assert!(port["origin"].as_str().unwrap().starts_with("t.toml:"), "{port}");
+    assert_eq!(port["live"], false);
+    assert_eq!(config["sources"][0]["name"], "t.toml");
+    assert_eq!(config["sources"][0]["hash"].as_str().unwrap().len(), 64);
+    assert!(config["sources"][0]["loaded_at"].as_str().unwrap().ends_with('Z'), "{text}");
+    assert_eq!(config["rejected"], json!(null));
+    service.stop().await.unwrap();
+}
+
+/// An app over a file, as a pod has it.
+#[tokio::test]
+async fn a_refused_change_is_shown_with_its_place_and_the_old_values_stay() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("clinic.toml");
+    let port = free_port();
+    let write = |health: &str| {
+        let text = format!(
+            "app.drain = \"0s\"\n[server.governor]\nport = {port}\n[patient.zero]\nhealth = \"{health}\"\n"
+        );
+        std::fs::write(&file, text).unwrap();
+    };
+    write("fine");
+    let app = App::with_sources(inkstone_core::build_info!(), inkstone_config::Sources::new().file(&file));
+    let service = Service::run(app, port).await;
+    write("impossible");
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let rejected = loop {
+        let config = service.json("/config").await;
+        if !config["rejected"].is_null() {
+            break config;
+        }
+        assert!(Instant::now() < deadline, "not refused: {config}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    let problem = &rejected["rejected"]["problems"][0];
+    assert_eq!((&problem["key"], &problem["line"]), (&json!("patient.zero.health"), &json!(5)), "{rejected}");
+    assert!(problem["message"].as_str().unwrap().contains("nobody feels like this"));
+    assert_ne!(rejected["rejected"]["sources"][0]["hash"], rejected["sources"][0]["hash"]);
+    let effective = rejected["effective"].as_array().unwrap();
+    let health = effective.iter().find(|value| value["key"] == "patient.zero.health").unwrap();
+    assert_eq!(health["value"], "fine");
+    assert_eq!(service.status("/ready").await, StatusCode::OK);
+    service.stop().await.unwrap();
+}

@@ -150,7 +150,7 @@ fn own_origin(console: &Console, headers: &HeaderMap) -> bool {
 }
 
 /// `https://console.example` of `https://console.example/inkstone`.
-fn origin_of(url: &str) -> &str {
+pub(crate) fn origin_of(url: &str) -> &str {
     let authority = url.find("://").map_or(0, |at| at + 3);
     let end = url[authority..].find('/').map_or(url.len(), |at| authority + at);
     &url[..end]

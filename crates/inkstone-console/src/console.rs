@@ -140,7 +140,7 @@ impl Console {
             governors,
             releases,
             passwords,
-            options: Arc::new(Options { base_path: normal_base(&options.base_path), ..options }),
+            options: Arc::new(Options { base_path: base_of(&options.base_path), ..options }),
             account_guard: limit(5, 5),
             address_guard: limit(30, 5),
             denial_guard: limit(30, 5),
@@ -189,7 +189,7 @@ impl Console {
 }
 
 /// `/` or `/inkstone`: a leading slash and none behind.
-fn normal_base(path: &str) -> String {
+pub(crate) fn base_of(path: &str) -> String {
     let path = path.trim().trim_matches('/');
     if path.is_empty() { "/".to_owned() } else { format!("/{path}") }
 }

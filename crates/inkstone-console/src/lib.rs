@@ -7,6 +7,7 @@ mod assets;
 mod body;
 mod cluster;
 mod concurrent;
+mod config;
 mod console;
 mod governor;
 mod headers;
@@ -17,10 +18,12 @@ mod releases;
 mod routes;
 mod secret;
 mod server;
+mod service;
 mod store;
 mod time;
 
 pub use cluster::{Cluster, ClusterError, FileState};
+pub use config::ConsoleConfig;
 pub use console::{Check, Console, Finding, OpenError, Options, Severity};
 pub use governor::BuildInfo;
 pub use openapi::openapi;
@@ -28,6 +31,7 @@ pub use permission::Permission;
 pub use problem::Problem;
 pub use routes::{Route, routes};
 pub use secret::hash;
+pub use service::{KubeconfigAt, Started, check, serve};
 pub use store::{
     Account, AuditItem, AuditPage, Outcome, PodProof, Release, ReleaseKind, ReleaseState, Revision, Role,
     Store, StoreError,

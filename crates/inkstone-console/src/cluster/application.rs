@@ -100,11 +100,14 @@ impl Cluster {
         let (deployments, pods) = futures::join!(deployments.list(&labelled), pods.list(&everything));
         let deployments = deployments.map_err(|e| self.error(&action, e))?;
         let pods = pods.map_err(|e| self.error(&action, e))?;
-        join(deployments.items, &pods.items).into_iter().find(|app| app.name == name).ok_or_else(|| {
-            let reason =
-                format!("namespace {namespace} has no Deployment with the label {NAME_LABEL}={name}");
-            ClusterError::Missing { action, reason }
-        })
+        join(deployments.items, &pods.items)
+            .into_iter()
+            .find(|app| app.namespace == namespace && app.name == name)
+            .ok_or_else(|| {
+                let reason =
+                    format!("namespace {namespace} has no Deployment with the label {NAME_LABEL}={name}");
+                ClusterError::Missing { action, reason }
+            })
     }
 }
 

@@ -1,0 +1,51 @@
+//! The table of a gRPC server.
+
+use inkstone_config::{Config, Dur, Problems};
+use inkstone_guard::GuardConfig;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A gRPC server.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct GrpcServerConfig {
+    /// The address or name to listen on. `0.0.0.0` is every IPv4 address of the machine.
+    pub host: String,
+    /// The port to listen on. 0 takes a free one.
+    pub port: u16,
+    /// Whether clients may ask which services there are, and how their messages look.
+    pub reflection: bool,
+    /// Most calls at once on one connection.
+    pub max_streams: u32,
+    /// After this time a connection is asked to be opened anew, so that new replicas get their share of callers that
+    /// do not balance. `0s` never asks.
+    pub max_connection_age: Dur,
+    /// Time-outs around each call. A deadline that the caller sends holds as well.
+    #[schemars(extend("x-live" = true))]
+    pub guard: GuardConfig,
+}
+
+impl Default for GrpcServerConfig {
+    fn default() -> Self {
+        Self {
+            // reachable by nobody else until somebody wants that
+            host: "127.0.0.1".to_owned(),
+            port: 9090,
+            reflection: true,
+            max_streams: 1000,
+            max_connection_age: Dur::ZERO,
+            guard: GuardConfig::unlimited(),
+        }
+    }
+}
+
+impl Config for GrpcServerConfig {
+    fn check(&self, problems: &mut Problems) {
+        if self.host.trim().is_empty() {
+            problems.reject("host", "is empty; expected an address such as 127.0.0.1, or 0.0.0.0 for all");
+        }
+        if self.max_streams == 0 {
+            problems.reject("max_streams", "is 0, which would refuse every call");
+        }
+    }
+}

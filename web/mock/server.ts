@@ -97,7 +97,8 @@ function send(response: ServerResponse, status: number, type: string, body: stri
 function page(response: ServerResponse, dist: string, base: string, path: string): void {
   const file = join(dist, normalize(path));
   if (path && file.startsWith(dist) && existsSync(file)) {
-    return send(response, 200, TYPES[extname(file)] ?? "application/octet-stream", readFileSync(file));
+    send(response, 200, TYPES[extname(file)] ?? "application/octet-stream", readFileSync(file));
+    return;
   }
   const html = readFileSync(join(dist, "index.html"), "utf8")
     .replace(/<base [^>]*>/, "")

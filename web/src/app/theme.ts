@@ -12,6 +12,7 @@ import {
   SegmentedControl,
   Select,
   Table,
+  TableScrollContainer,
   Tabs,
   Textarea,
   TextInput,
@@ -105,7 +106,7 @@ export const theme = createTheme({
     ActionIcon: ActionIcon.extend({ defaultProps: { variant: "subtle", color: "gray", size: "md" } }),
     Badge: Badge.extend({
       defaultProps: { variant: "light", radius: "sm", size: "md" },
-      styles: { root: { textTransform: "none", fontWeight: 500, letterSpacing: 0 } },
+      styles: { root: { textTransform: "none", fontWeight: 500, letterSpacing: 0, flexShrink: 0, maxWidth: "100%" } },
     }),
     Button: Button.extend({ defaultProps: { size: "xs" }, styles: { label: { fontWeight: 550 } } }),
     Modal: Modal.extend({
@@ -117,6 +118,7 @@ export const theme = createTheme({
     PasswordInput: PasswordInput.extend({ defaultProps: { size: "sm" } }),
     SegmentedControl: SegmentedControl.extend({ defaultProps: { size: "xs" } }),
     Select: Select.extend({ defaultProps: { size: "xs", allowDeselect: false, comboboxProps: { shadow: "md" } } }),
+    TableScrollContainer: TableScrollContainer.extend({ defaultProps: { type: "native" } }),
     Table: Table.extend({ defaultProps: { verticalSpacing: 7, horizontalSpacing: "sm", fz: "sm" } }),
     Tabs: Tabs.extend({ styles: { tab: { fontWeight: 550, paddingInline: 12 } } }),
     TextInput: TextInput.extend({ defaultProps: { size: "sm" } }),
@@ -127,10 +129,27 @@ export const theme = createTheme({
   },
 });
 
+const TINTED = ["ink", "seal", "gray", "teal", "blue", "red", "orange", "grape"];
+
+/** Quiet backgrounds for badges and notices, with text dark (or light) enough to read on them. */
+function tints(share: number, over: number, text: (color: string) => string): Record<string, string> {
+  return Object.fromEntries(
+    TINTED.flatMap((color) => [
+      [`--mantine-color-${color}-light`, `color-mix(in srgb, var(--mantine-color-${color}-6) ${share}%, transparent)`],
+      [
+        `--mantine-color-${color}-light-hover`,
+        `color-mix(in srgb, var(--mantine-color-${color}-6) ${over}%, transparent)`,
+      ],
+      [`--mantine-color-${color}-light-color`, text(color)],
+    ]),
+  );
+}
+
 /** Colours that both schemes need with enough contrast for small text. */
 export const cssVariables: CSSVariablesResolver = () => ({
   variables: {},
   light: {
+    ...tints(11, 17, (color) => `color-mix(in srgb, var(--mantine-color-${color}-9) 82%, black)`),
     "--mantine-color-body": "#ffffff",
     "--mantine-color-dimmed": "#5a6570",
     "--mantine-color-text": "#1b2229",
@@ -149,6 +168,7 @@ export const cssVariables: CSSVariablesResolver = () => ({
     "--ink-syntax-comment": "#6b7680",
   },
   dark: {
+    ...tints(17, 24, (color) => `color-mix(in srgb, var(--mantine-color-${color}-3) 80%, white)`),
     "--mantine-color-body": "#161b21",
     "--mantine-color-dimmed": "#98a4b0",
     "--mantine-color-text": "#d8dee5",

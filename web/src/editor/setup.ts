@@ -11,7 +11,7 @@ import { mono } from "../app/theme";
 const look = EditorView.theme({
   "&": { height: "100%", fontSize: "13px", color: "var(--mantine-color-text)", backgroundColor: "var(--ink-surface)" },
   "&.cm-focused": { outline: "none" },
-  ".cm-scroller": { fontFamily: mono, lineHeight: "1.6", overflow: "auto" },
+  ".cm-scroller": { fontFamily: mono, lineHeight: "1.6", overflow: "auto", fontVariantLigatures: "none" },
   ".cm-content": { padding: "8px 0", caretColor: "var(--mantine-color-text)" },
   ".cm-line": { padding: "0 12px 0 6px" },
   ".cm-cursor": { borderLeftColor: "var(--mantine-color-text)", borderLeftWidth: "2px" },
@@ -68,6 +68,7 @@ const look = EditorView.theme({
     fontSize: "12px",
     padding: "4px 10px",
   },
+  ".cm-collapsedLines:before, .cm-collapsedLines:after": { content: '"···"', opacity: "0.6", margin: "0 8px" },
   // Changed lines: the same two colours in the side-by-side and the inline view.
   "&.cm-merge-a .cm-changedLine, .cm-deletedChunk": { backgroundColor: "var(--ink-removed) !important" },
   "&.cm-merge-b .cm-changedLine, .cm-inlineChangedLine": { backgroundColor: "var(--ink-added) !important" },

@@ -1,4 +1,4 @@
-import { Badge, Group, Skeleton, Stack, Tabs } from "@mantine/core";
+import { Skeleton, Stack, Tabs } from "@mantine/core";
 import { IconFileText, IconLayoutDashboard, IconRocket } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
@@ -31,24 +31,18 @@ export function ApplicationPage() {
   const application = useQuery(applicationQuery(namespace, name));
   const tab = TABS.some(({ value }) => value === search.tab) ? search.tab! : "overview";
   const data = application.data;
+  const ready = data?.pods.filter((pod) => pod.ready).length ?? 0;
   const gone = application.error instanceof ApiError && application.error.status === 404;
 
   return (
     <Page
       wide
       title={name}
-      trail={[{ to: "/applications", label: t("nav.applications") }]}
-      lead={
-        <Group gap="sm" mt={2}>
-          <Badge color="gray">{namespace}</Badge>
-          {data && (
-            <Readiness
-              ready={data.pods.filter((pod) => pod.ready).length}
-              total={Math.max(data.replicas, data.pods.length)}
-            />
-          )}
-        </Group>
-      }
+      trail={[
+        { to: "/applications", label: t("nav.applications") },
+        { to: "/applications", search: { q: `${namespace}/` }, label: namespace },
+      ]}
+      beside={data && <Readiness ready={ready} total={Math.max(data.replicas, data.pods.length)} />}
     >
       <Stack gap="sm">
         {application.error && (gone || !data) && (

@@ -35,8 +35,6 @@ export function PodTable({ pods }: { pods: Pod[] }) {
               <Table.Th>{t("column.state")}</Table.Th>
               <Table.Th>{t("column.version")}</Table.Th>
               <Table.Th>Inkstone</Table.Th>
-              <Table.Th>{t("column.address")}</Table.Th>
-              <Table.Th ta="right">{t("column.restarts")}</Table.Th>
               <Table.Th>{t("column.started")}</Table.Th>
               <Table.Th>{t("column.configuration")}</Table.Th>
             </Table.Tr>
@@ -58,11 +56,19 @@ export function PodTable({ pods }: { pods: Pod[] }) {
 }
 
 function Row({ pod }: { pod: Pod }) {
+  const { t } = useTranslation();
   const problems = pod.config.flatMap((entry) => entry.problems);
   return (
     <>
       <Table.Tr style={problems.length > 0 ? { borderBottom: "none" } : undefined}>
-        <Table.Td fw={550}>{pod.name}</Table.Td>
+        <Table.Td>
+          <Text fz="sm" fw={550} style={{ whiteSpace: "nowrap" }}>
+            {pod.name}
+          </Text>
+          <Text fz="xs" c="dimmed">
+            {pod.ip ?? "—"} · {pod.node}
+          </Text>
+        </Table.Td>
         <Table.Td>
           <PodPhase pod={pod} />
         </Table.Td>
@@ -73,18 +79,10 @@ function Row({ pod }: { pod: Pod }) {
           <Code fz="xs">{pod.build?.inkstone ?? "—"}</Code>
         </Table.Td>
         <Table.Td>
-          <Text fz="xs" ff="monospace">
-            {pod.ip ?? "—"}
-          </Text>
-          <Text fz="xs" c="dimmed">
-            {pod.node}
-          </Text>
-        </Table.Td>
-        <Table.Td ta="right" c={pod.restarts > 0 ? "orange" : undefined}>
-          {pod.restarts}
-        </Table.Td>
-        <Table.Td>
           <Time value={pod.started_at} />
+          <Text fz="xs" c={pod.restarts > 0 ? "orange" : "dimmed"}>
+            {t("pod.restarts", { count: pod.restarts })}
+          </Text>
         </Table.Td>
         <Table.Td>
           <Configs pod={pod} />
@@ -92,7 +90,7 @@ function Row({ pod }: { pod: Pod }) {
       </Table.Tr>
       {problems.length > 0 && (
         <Table.Tr>
-          <Table.Td colSpan={8} pt={0} pb="sm">
+          <Table.Td colSpan={6} pt={0} pb="sm">
             <ProblemList problems={problems} />
           </Table.Td>
         </Table.Tr>

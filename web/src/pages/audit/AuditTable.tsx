@@ -24,7 +24,7 @@ export function AuditTable({ rows }: { rows: AuditRow[] }) {
             <Table.Th>{t("column.action")}</Table.Th>
             <Table.Th>{t("column.object")}</Table.Th>
             <Table.Th>{t("column.result")}</Table.Th>
-            <Table.Th>{t("column.address")}</Table.Th>
+            <Table.Th>{t("column.from")}</Table.Th>
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>

@@ -68,19 +68,19 @@ export function History({ detail, canEdit, onCompare, onPublish, onLoad }: Props
                   #{revision.number}
                 </Text>
                 <Box flex={1} miw={0}>
-                  <Group gap={6}>
-                    <Text fz="sm" lineClamp={2}>
-                      {revision.message || t("history.noMessage")}
+                  <Text fz="sm" lineClamp={2}>
+                    {revision.message || t("history.noMessage")}
+                  </Text>
+                  <Group gap={8} mt={1}>
+                    <Text fz="xs" c="dimmed">
+                      {revision.author} · <Time value={revision.created_at} />
                     </Text>
                     {revision.id === live?.id && (
-                      <Badge size="sm" color="teal" variant="filled">
+                      <Badge size="sm" color="teal">
                         {t("history.live")}
                       </Badge>
                     )}
                   </Group>
-                  <Text fz="xs" c="dimmed">
-                    {revision.author} · <Time value={revision.created_at} />
-                  </Text>
                 </Box>
                 <Menu position="bottom-end" shadow="md">
                   <Menu.Target>

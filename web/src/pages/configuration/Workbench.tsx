@@ -110,7 +110,7 @@ export function Workbench({ application, file }: Props) {
       />
       <Notices detail={detail} draft={draft} onCompare={compare} onTakeLive={(live) => change(live)} />
       <Grid gap="sm" align="stretch">
-        <Grid.Col span={{ base: 12, lg: comparing ? 12 : 8 }}>
+        <Grid.Col span={{ base: 12, lg: comparing ? 9 : 8 }}>
           {comparing ? (
             <Comparison file={file} detail={detail} draft={text} left={search.left!} right={search.right!} />
           ) : (
@@ -125,9 +125,11 @@ export function Workbench({ application, file }: Props) {
             />
           )}
         </Grid.Col>
-        <Grid.Col span={{ base: 12, lg: comparing ? 12 : 4 }}>
+        <Grid.Col span={{ base: 12, lg: comparing ? 3 : 4 }}>
           <Stack gap="sm">
-            <PodsOfFile application={application} file={file} onGoTo={(problem) => editor.current?.goTo(problem)} />
+            {!comparing && (
+              <PodsOfFile application={application} file={file} onGoTo={(problem) => editor.current?.goTo(problem)} />
+            )}
             <History
               detail={detail}
               canEdit={canEdit}

@@ -1,5 +1,4 @@
 import { Alert, Button, Code, Stack, Text, TextInput } from "@mantine/core";
-import { IconInfoCircle } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Navigate } from "@tanstack/react-router";
 import { type FormEvent, useState } from "react";
@@ -47,9 +46,9 @@ export function SetupPage() {
           {setup.error && <ErrorNotice error={setup.error} />}
           {!linked && (
             <>
-              <Alert icon={<IconInfoCircle size={18} />} color="ink" title={t("setup.noToken")}>
+              <Alert color="ink" title={t("setup.noToken")}>
                 <Text size="sm">{t("setup.noTokenDetail")}</Text>
-                <Code block mt={6} fz="xs">
+                <Code block mt={6} fz="xs" style={{ whiteSpace: "pre-wrap", overflowWrap: "anywhere" }}>
                   {`${document.baseURI}setup#token=…`}
                 </Code>
               </Alert>

@@ -17,7 +17,7 @@ import { Time } from "../../components/Time";
 function since(release: Release, at: string | null): string | null {
   if (!at) return null;
   const ms = Math.max(0, new Date(at).getTime() - new Date(release.created_at).getTime());
-  return ms < 10_000 ? `+${Math.round(ms)} ms` : `+${(ms / 1000).toFixed(1)} s`;
+  return ms < 1_000 ? `+${Math.round(ms)} ms` : `+${(ms / 1000).toFixed(2)} s`;
 }
 
 /** How far a release has come: stored, written to the cluster, loaded by each pod. */

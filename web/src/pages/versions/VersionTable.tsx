@@ -1,11 +1,16 @@
 import { Badge, Code, Group, Table, Text } from "@mantine/core";
+import { Fragment } from "react";
 import { useTranslation } from "react-i18next";
 import type { VersionRow } from "../../api/types";
 import { Copy } from "../../components/Copy";
 import { AnchorLink } from "../../components/links";
 import { Time } from "../../components/Time";
+import type { Grouping, VersionGroup } from "./groups";
 
-export function VersionTable({ rows }: { rows: VersionRow[] }) {
+type Props = { groups: VersionGroup[]; grouping: Grouping };
+
+/** One table with a heading row for each group. */
+export function VersionTable({ groups, grouping }: Props) {
   const { t } = useTranslation();
   return (
     <Table.ScrollContainer minWidth={1040}>
@@ -22,8 +27,26 @@ export function VersionTable({ rows }: { rows: VersionRow[] }) {
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>
-          {rows.map((row) => (
-            <Row key={`${row.namespace}/${row.application}/${row.pod}`} row={row} />
+          {groups.map((group) => (
+            <Fragment key={group.name}>
+              <Table.Tr bg="var(--ink-inset)">
+                <Table.Th colSpan={7} scope="rowgroup" c="var(--mantine-color-text)">
+                  <Text span fz="sm" fw={600} ff={grouping === "commit" ? "monospace" : undefined}>
+                    {group.name || t("versions.unknown")}
+                  </Text>{" "}
+                  <Text span fz="xs" c="dimmed" ml={6}>
+                    {t("versions.pods", { count: group.rows.length })}
+                  </Text>
+                </Table.Th>
+              </Table.Tr>
+              {group.rows.map((row) => (
+                <Row
+                  key={`${row.namespace}/${row.application}/${row.pod}`}
+                  row={row}
+                  showApplication={grouping !== "application"}
+                />
+              ))}
+            </Fragment>
           ))}
         </Table.Tbody>
       </Table>
@@ -31,7 +54,7 @@ export function VersionTable({ rows }: { rows: VersionRow[] }) {
   );
 }
 
-function Row({ row }: { row: VersionRow }) {
+function Row({ row, showApplication }: { row: VersionRow; showApplication: boolean }) {
   const { t } = useTranslation();
   const { build } = row;
   return (
@@ -40,7 +63,7 @@ function Row({ row }: { row: VersionRow }) {
         <Badge variant="dot" color={row.ready ? "teal" : "orange"} maw="100%">
           {row.pod || row.application}
         </Badge>
-        {row.namespace && (
+        {row.namespace && showApplication && (
           <AnchorLink
             to="/applications/$namespace/$application"
             params={{ namespace: row.namespace, application: row.application }}
@@ -84,10 +107,10 @@ function Row({ row }: { row: VersionRow }) {
           </Table.Td>
           <Table.Td>
             <Text fz="xs" className="truncate" title={`${build.rustc} ${build.target}`}>
-              {build.rustc.replace(/^rustc /, "")}
+              {/\d+\.\d+\.\d+\S*/.exec(build.rustc)?.[0] ?? build.rustc}
             </Text>
             <Text fz="xs" c="dimmed" className="truncate">
-              {build.profile}
+              {build.profile} · {build.target}
             </Text>
           </Table.Td>
         </>

@@ -1,4 +1,4 @@
-import { Group, SegmentedControl, Skeleton, Stack, Text } from "@mantine/core";
+import { Group, SegmentedControl, Skeleton, Stack } from "@mantine/core";
 import { IconZoomExclamation } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
@@ -51,19 +51,11 @@ export function VersionsPage() {
             </Empty>
           </Surface>
         )}
-        {groups.map((group) => (
-          <Surface
-            key={group.name}
-            title={
-              <Text span inherit ff={grouping === "commit" ? "monospace" : undefined}>
-                {group.name || t("versions.unknown")}
-              </Text>
-            }
-            hint={t("versions.pods", { count: group.rows.length })}
-          >
-            <VersionTable rows={group.rows} />
+        {groups.length > 0 && (
+          <Surface>
+            <VersionTable groups={groups} grouping={grouping} />
           </Surface>
-        ))}
+        )}
       </Stack>
     </Page>
   );

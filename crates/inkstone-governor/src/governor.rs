@@ -1,15 +1,11 @@
 //! The governor's listener.
 
-use std::io;
-use std::net::SocketAddr;
-
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use futures::FutureExt;
-use inkstone_config::{Code, Fault, Live};
+use inkstone_config::{Code, Live};
 use inkstone_core::{AppHandle, Bound, Cx, Error, Load, Section, Server};
-use tokio::net::TcpListener;
 
 use crate::access;
 use crate::config::GovernorConfig;
@@ -44,9 +40,8 @@ impl Server for Governor {
 
     async fn bind(self) -> Result<Bound, Error> {
         let config = self.config.get();
-        let target = format!("{}:{}", config.host, config.port);
-        let listener = listen(&config).await.map_err(|error| cannot_listen(&error, &target, &self.cx))?;
-        let endpoint = listener.local_addr().map_err(|error| cannot_listen(&error, &target, &self.cx))?;
+        let listener = self.cx.listen(&config.host, config.port).await?;
+        let endpoint = listener.local_addr()?;
         if !config.protects(endpoint.ip()) {
             return Err(config.insecure().into());
         }
@@ -79,35 +74,4 @@ fn router(state: State) -> Router {
         .route("/metrics", get(pages::metrics))
         .merge(protected)
         .with_state(state)
-}
-
-/// Binds the first address of the host that works.
-async fn listen(config: &GovernorConfig) -> io::Result<TcpListener> {
-    // An IPv6 address is written in a configuration as it is, without brackets.
-    if let Ok(address) = config.host.parse() {
-        return TcpListener::bind(SocketAddr::new(address, config.port)).await;
-    }
-    TcpListener::bind((config.host.as_str(), config.port)).await
-}
-
-fn cannot_listen(error: &io::Error, target: &str, cx: &Cx) -> Fault {
-    let key = &cx.name;
-    let (code, message, hint) = match error.kind() {
-        io::ErrorKind::AddrInUse => (
-            Code::PortTaken,
-            "another process listens on this port".to_owned(),
-            format!("end it (`ss -ltnp` shows it), or change {key}.port; 0 takes a free port"),
-        ),
-        io::ErrorKind::PermissionDenied => (
-            Code::PermissionDenied,
-            format!("this process may not listen there: {error}"),
-            format!("use a port above 1023: {key}.port"),
-        ),
-        _ => (
-            Code::AddressUnavailable,
-            format!("this machine cannot listen there: {error}"),
-            format!("let {key}.host be one of its own addresses"),
-        ),
-    };
-    cx.fault(code, message).target(target).hint(hint)
 }

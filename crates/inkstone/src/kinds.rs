@@ -16,5 +16,8 @@ pub const KINDS: &[Kind] = &[
     Kind::of::<inkstone_grpc::GrpcClientConfig>("grpc"),
     #[cfg(feature = "governor")]
     Kind::table::<inkstone_governor::GovernorConfig>("server.governor"),
-    // owner of inkstone-sql, inkstone-k8s, inkstone-task: add yours here
+    #[cfg(feature = "sql")]
+    Kind::of::<inkstone_sql::SqliteConfig>("sqlite"),
+    #[cfg(feature = "task")]
+    Kind::of::<inkstone_task::CronConfig>("cron"),
 ];

@@ -53,7 +53,8 @@ async fn a_taken_port_is_named_with_what_to_do() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
     let report = refused(&format!("[server.governor]\nport = {port}")).await;
-    for part in [format!("127.0.0.1:{port}").as_str(), "another process listens", "server.governor.port"] {
+    for part in [format!("127.0.0.1:{port}").as_str(), "listens on this port already", "server.governor.port"]
+    {
         assert!(report.contains(part), "no {part:?} in:\n{report}");
     }
 }

@@ -1,5 +1,7 @@
 //! The governor as probes, Prometheus and the console see it: over a socket.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic where it stands")]
+
 mod access;
 mod pages;
 

@@ -1,5 +1,7 @@
 //! SQLite as a service sees it: real files, real errors.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic where it stands")]
+
 mod calls;
 mod faults;
 mod life;

@@ -21,9 +21,7 @@ impl Bench {
     pub(crate) fn run(&self) -> anyhow::Result<()> {
         let mut steps = Steps::default();
         steps.run("set up", setup::compiler)?;
-        steps.run("build for release", || {
-            run(cargo().args(["build", "--release", "-p", "bench-calls"]))
-        })?;
+        steps.run("build for release", || run(cargo().args(["build", "--release", "-p", "bench-calls"])))?;
         steps.run("measure", || {
             run(command(workspace::program("release", "bench-calls"))
                 .arg("--rounds")

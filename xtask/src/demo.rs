@@ -19,21 +19,13 @@ pub(crate) struct Demo {
 
 const PUBLISHES: u32 = 50;
 
-const PROGRAMS: [&str; 5] = [
-    "inkstone-cli",
-    "inkstone-cluster",
-    "shop-catalog",
-    "shop-orders",
-    "shop-storefront",
-];
+const PROGRAMS: [&str; 4] =
+    ["inkstone-cli", "inkstone-cluster", "shop-catalog", "shop-orders", "shop-storefront"];
 
 impl Demo {
     /// The check with its usual settings.
     pub(crate) fn checking() -> Self {
-        Self {
-            check: true,
-            publishes: PUBLISHES,
-        }
+        Self { check: true, publishes: PUBLISHES }
     }
 
     pub(crate) fn run(&self) -> anyhow::Result<()> {

@@ -15,8 +15,7 @@ pub(crate) struct Docs {
 impl Docs {
     pub(crate) fn run(&self) -> anyhow::Result<()> {
         let mut doc = cargo();
-        doc.args(["doc", "--workspace", "--no-deps"])
-            .env("RUSTDOCFLAGS", "-D warnings");
+        doc.args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings");
         run(doc.args(self.open.then_some("--open")))
     }
 }

@@ -28,10 +28,8 @@ pub(crate) fn cargo() -> Command {
 
 /// Runs a command whose output the reader wants to see.
 pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
-    let status = command
-        .stdin(Stdio::null())
-        .status()
-        .with_context(|| format!("start {}", Shown(command)))?;
+    let status =
+        command.stdin(Stdio::null()).status().with_context(|| format!("start {}", Shown(command)))?;
     if !status.success() {
         bail!("`{}` failed: {status}", Shown(command));
     }
@@ -40,10 +38,8 @@ pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
 
 /// Runs a command whose output is only worth reading when it fails.
 pub(crate) fn run_quietly(command: &mut Command) -> anyhow::Result<String> {
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .with_context(|| format!("start {}", Shown(command)))?;
+    let output =
+        command.stdin(Stdio::null()).output().with_context(|| format!("start {}", Shown(command)))?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     if !output.status.success() {
         bail!(
@@ -59,11 +55,7 @@ pub(crate) fn run_quietly(command: &mut Command) -> anyhow::Result<String> {
 /// Whether a program of that name is on the path.
 pub(crate) fn installed(program: &str) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path).any(|dir| {
-        dir.join(program)
-            .with_extension(env::consts::EXE_EXTENSION)
-            .is_file()
-    })
+    env::split_paths(&path).any(|dir| dir.join(program).with_extension(env::consts::EXE_EXTENSION).is_file())
 }
 
 struct Shown<'a>(&'a Command);
@@ -71,8 +63,6 @@ struct Shown<'a>(&'a Command);
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", Path::new(self.0.get_program()).display())?;
-        self.0
-            .get_args()
-            .try_for_each(|arg| write!(f, " {}", arg.to_string_lossy()))
+        self.0.get_args().try_for_each(|arg| write!(f, " {}", arg.to_string_lossy()))
     }
 }

@@ -29,10 +29,7 @@ impl Steps {
         let took = started.elapsed();
         match &result {
             Ok(()) => eprintln!("{GREEN}==> {title}: done{PLAIN} {DIM}in {}{PLAIN}", shown(took)),
-            Err(_) => eprintln!(
-                "{RED}==> {title}: failed{PLAIN} {DIM}after {}{PLAIN}",
-                shown(took)
-            ),
+            Err(_) => eprintln!("{RED}==> {title}: failed{PLAIN} {DIM}after {}{PLAIN}", shown(took)),
         }
         self.done.push((title, took));
         result

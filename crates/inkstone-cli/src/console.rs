@@ -35,10 +35,11 @@ impl ConsoleCommand {
             Ok(config) => config,
             Err(error) => {
                 anstream::eprintln!("{error}");
-                return ExitCode::from(u8::try_from(Code::CannotCreate.exit_status()).unwrap_or(1));
+                return ExitCode::from(error.code.exit_status());
             }
         };
-        let mut flags: Vec<OsString> = vec!["inkstone console --".into(), format!("--config={}", config.display()).into()];
+        let mut flags: Vec<OsString> =
+            vec!["inkstone console --".into(), format!("--config={}", config.display()).into()];
         flags.extend(self.flags);
         inkstone::main_with(flags, build_info!(), async |app| {
             let opened = open(&app, None).await?;

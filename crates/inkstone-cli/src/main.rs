@@ -5,6 +5,7 @@ mod console;
 mod dev;
 mod explain;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -31,6 +32,12 @@ enum Command {
     Config(config::ConfigCommand),
     /// Print what a code in an error means, and what to do.
     Explain(explain::Explain),
+    /// Start a container's program; the local cluster calls this.
+    #[command(hide = true)]
+    PodShim {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -44,6 +51,7 @@ fn main() -> ExitCode {
         Some(Command::Console(console)) => console.run(),
         Some(Command::Config(config)) => config.run(),
         Some(Command::Explain(explain)) => explain.run(),
+        Some(Command::PodShim { args }) => inkstone_cluster::exec_pod(args),
         None => {
             let _closed = <Cli as clap::CommandFactory>::command().print_help();
             ExitCode::from(2)

@@ -5,14 +5,8 @@ use std::path::{Path, PathBuf};
 
 use crate::root;
 
-const COMPONENTS: &[&str] = &[
-    "inkstone-http",
-    "inkstone-grpc",
-    "inkstone-governor",
-    "inkstone-k8s",
-    "inkstone-sql",
-    "inkstone-task",
-];
+const COMPONENTS: &[&str] =
+    &["inkstone-http", "inkstone-grpc", "inkstone-governor", "inkstone-k8s", "inkstone-sql", "inkstone-task"];
 
 fn files(dir: &Path, wanted: &dyn Fn(&Path) -> bool) -> Vec<PathBuf> {
     let mut found = Vec::new();
@@ -48,11 +42,7 @@ fn every_component_crate_has_the_same_five_files() {
 fn every_crate_is_documented_by_its_readme() {
     for entry in fs::read_dir(root().join("crates")).unwrap() {
         let dir = entry.unwrap().path();
-        assert!(
-            dir.join("README.md").is_file(),
-            "{} has no README.md",
-            dir.display()
-        );
+        assert!(dir.join("README.md").is_file(), "{} has no README.md", dir.display());
         let Ok(lib) = fs::read_to_string(dir.join("src/lib.rs")) else {
             continue;
         };

@@ -25,29 +25,14 @@ const LAYERS: &[(u8, &[&str])] = &[
         ],
     ),
     (6, &["inkstone"]),
-    (
-        7,
-        &["inkstone-cluster", "inkstone-console", "shop-api", "bench-calls"],
-    ),
-    (
-        8,
-        &[
-            "inkstone-cli",
-            "shop-catalog",
-            "shop-orders",
-            "shop-storefront",
-            "shop-check",
-            "xtask",
-        ],
-    ),
+    (7, &["inkstone-cluster", "inkstone-console", "shop-api", "bench-calls"]),
+    (8, &["inkstone-cli", "shop-catalog", "shop-orders", "shop-storefront", "shop-check", "xtask"]),
 ];
 
 #[test]
 fn a_crate_depends_only_on_lower_layers() {
-    let layers: BTreeMap<&str, u8> = LAYERS
-        .iter()
-        .flat_map(|(layer, names)| names.iter().map(|name| (*name, *layer)))
-        .collect();
+    let layers: BTreeMap<&str, u8> =
+        LAYERS.iter().flat_map(|(layer, names)| names.iter().map(|name| (*name, *layer))).collect();
     let mut wrong = Vec::new();
     for package in metadata().workspace_packages() {
         let Some(layer) = layers.get(package.name.as_str()) else {
@@ -78,8 +63,5 @@ fn every_layer_names_crates_that_exist() {
         .flat_map(|(_, names)| names.iter())
         .filter(|name| !packages.iter().any(|package| package.name.as_str() == **name))
         .collect();
-    assert!(
-        missing.is_empty(),
-        "{missing:?} are in LAYERS and not in the workspace"
-    );
+    assert!(missing.is_empty(), "{missing:?} are in LAYERS and not in the workspace");
 }

@@ -49,12 +49,14 @@ pub(crate) fn read(folder: &Path) -> Result<Vec<Manifest>, Fault> {
         fault(Code::UnreadableFile, format_args!("manifests cannot be read: {error}"), path.display())
     };
     let entries = fs::read_dir(&folder).map_err(|error| unreadable(&folder, &error))?;
-    let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| is_yaml(path)).collect();
+    let mut files: Vec<PathBuf> =
+        entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| is_yaml(path)).collect();
     files.sort();
     let mut manifests = Vec::new();
     for file in files {
         let text = fs::read_to_string(&file).map_err(|error| unreadable(&file, &error))?;
-        let objects: Vec<Value> = serde_saphyr::from_multiple(&text).map_err(|error| unreadable(&file, &error))?;
+        let objects: Vec<Value> =
+            serde_saphyr::from_multiple(&text).map_err(|error| unreadable(&file, &error))?;
         for object in objects.into_iter().filter(|object| !object.is_null()) {
             let manifest = Manifest { object, file: file.clone() };
             if manifest.kind().is_empty() || manifest.name().is_empty() {
@@ -82,12 +84,15 @@ pub(crate) async fn apply(client: &Client, manifests: &[Manifest]) -> Result {
         let failed = |error: &kube::Error| {
             fault(Code::ServiceFailed, format_args!("apply {what}: {error}"), manifest.file.display())
         };
-        let (resource, capabilities) = pinned_kind(client, &manifest.version()).await.map_err(|error| failed(&error))?;
+        let (resource, capabilities) =
+            pinned_kind(client, &manifest.version()).await.map_err(|error| failed(&error))?;
         let api: Api<DynamicObject> = match capabilities.scope {
             Scope::Cluster => Api::all_with(client.clone(), &resource),
             Scope::Namespaced => Api::namespaced_with(client.clone(), manifest.namespace(), &resource),
         };
-        let applied = api.patch(manifest.name(), &PatchParams::apply("inkstone-dev"), &Patch::Apply(&manifest.object)).await;
+        let applied = api
+            .patch(manifest.name(), &PatchParams::apply("inkstone-dev"), &Patch::Apply(&manifest.object))
+            .await;
         match applied {
             Ok(_) => {}
             Err(kube::Error::Api(status)) if status.code == 409 => {

@@ -52,69 +52,70 @@ impl Dev {
                 return ExitCode::from(fault.code.exit_status());
             }
         };
-        let mut flags: Vec<OsString> = vec!["inkstone dev".into(), format!("--config={}", config.display()).into()];
+        let mut flags: Vec<OsString> =
+            vec!["inkstone dev".into(), format!("--config={}", config.display()).into()];
         if let Some(port) = self.console_port {
             flags.push(format!("--set=server.http.port={}", free(port)).into());
         }
-        inkstone::main_with(flags, build_info!(), async |app| self.service(app, &state, started).await)
+        inkstone::main_with(flags, build_info!(), |app| self.service(app, &state, started))
     }
 
     async fn service(self, app: App, state: &State, started: Instant) -> Result {
         let manifests = self.folder.as_deref().map(manifests::read).transpose()?;
+        let this = std::env::current_exe()?;
         let cluster = Cluster::start(ClusterOptions {
-            state_dir: state.dir().join("cluster"),
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, self.api_port)),
-            bin_dirs: self.bin_dirs(),
-            ..ClusterOptions::default()
+            bin_dirs: self.bin_dirs(&this),
+            ..ClusterOptions::new(state.dir().join("cluster"), [this.into_os_string(), "pod-shim".into()])
         })
         .await?;
-        let result = self.beside(app, &cluster, manifests.unwrap_or_default(), state, started).await;
+        let result = beside(app, &cluster, manifests.unwrap_or_default(), state, started).await;
         println!("stopping");
-        cluster.stop().await;
+        cluster.stop().await?;
         result
     }
 
-    /// The console and the pods, beside a running cluster.
-    async fn beside(
-        self,
-        app: App,
-        cluster: &Cluster,
-        manifests: Vec<manifests::Manifest>,
-        state: &State,
-        started: Instant,
-    ) -> Result {
-        let console = console::open(&app, Some(cluster.kubeconfig())).await?;
-        println!("cluster    {}", cluster.url());
-        println!("           export KUBECONFIG={}", cluster.kubeconfig().display());
-        println!("console    {}", console.url);
-        match &console.setup {
-            Some(link) => println!("first login: {link}\n           works once, and makes the administrator's account"),
-            None => println!("           log in with your account"),
-        }
-        let places = Places {
-            pid: std::process::id(),
-            kubeconfig: cluster.kubeconfig().to_owned(),
-            cluster: cluster.url().to_owned(),
-            console: console.url.clone(),
-            setup: console.setup.clone(),
-        };
-        let kubeconfig = cluster.kubeconfig().to_owned();
-        let (handle, state) = (app.handle().clone(), state.clone());
-        app.handle().spawn(async move {
-            let work = deploy(&handle, &kubeconfig, manifests, &state, &places, started);
-            if let Some(Err(error)) = until_stopped(&handle, work).await {
-                eprintln!("{error}");
-                handle.stop();
-            }
-        });
-        console.run(app).await
-    }
-
     /// The folders named, then the one this program is in.
-    fn bin_dirs(&self) -> Vec<PathBuf> {
-        let own = std::env::current_exe().ok().and_then(|exe| exe.parent().map(Path::to_owned));
-        self.bin_dir.iter().cloned().chain(own).collect()
+    fn bin_dirs(&self, this: &Path) -> Vec<PathBuf> {
+        self.bin_dir.iter().cloned().chain(this.parent().map(Path::to_owned)).collect()
     }
+}
+
+/// The console and the pods, beside a running cluster.
+async fn beside(
+    app: App,
+    cluster: &Cluster,
+    manifests: Vec<manifests::Manifest>,
+    state: &State,
+    started: Instant,
+) -> Result {
+    let console = console::open(&app, Some(cluster.kubeconfig())).await?;
+    println!("cluster    {}", cluster.url());
+    println!("           export KUBECONFIG={}", cluster.kubeconfig().display());
+    println!("console    {}", console.url);
+    match &console.setup {
+        Some(link) => {
+            println!("first login: {link}\n           works once, and makes the administrator's account")
+        }
+        None => println!("           log in with your account"),
+    }
+    let places = Places {
+        pid: std::process::id(),
+        kubeconfig: cluster.kubeconfig().to_owned(),
+        cluster: cluster.url(),
+        console: console.url.clone(),
+        setup: console.setup.clone(),
+    };
+    let kubeconfig = cluster.kubeconfig().to_owned();
+    let (handle, state) = (app.handle().clone(), state.clone());
+    app.handle().spawn(async move {
+        let work = deploy(&handle, &kubeconfig, manifests, &state, &places, started);
+        if let Some(Err(error)) = until_stopped(&handle, work).await {
+            eprintln!("{error}");
+            handle.stop();
+        }
+    });
+    console.run(app).await
 }
 
 /// Applies the manifests, says where everything is once the console serves, and shows how the pods become ready.
@@ -127,7 +128,8 @@ async fn deploy(
     started: Instant,
 ) -> Result {
     let file = Kubeconfig::read_from(kubeconfig)?;
-    let client = Client::try_from(Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await?)?;
+    let client =
+        Client::try_from(Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await?)?;
     manifests::apply(&client, &manifests).await?;
     let mut phase = handle.phase();
     if phase.wait_for(|phase| *phase != Phase::Starting).await.is_ok_and(|phase| *phase == Phase::Ready) {

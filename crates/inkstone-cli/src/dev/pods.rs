@@ -17,7 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Shows each step until all Deployments are ready. It never gives up: a mended manifest may still get there.
 pub(crate) async fn watch(client: &Client, manifests: &[Manifest], started: Instant) -> Result {
-    let deployments: Vec<&Manifest> = manifests.iter().filter(|manifest| manifest.kind() == "Deployment").collect();
+    let deployments: Vec<&Manifest> =
+        manifests.iter().filter(|manifest| manifest.kind() == "Deployment").collect();
     let mut shown: BTreeMap<&str, (i32, i32)> = BTreeMap::new();
     let mut patient = true;
     while !deployments.is_empty() {
@@ -28,7 +29,11 @@ pub(crate) async fn watch(client: &Client, manifests: &[Manifest], started: Inst
             let wanted = found.spec.and_then(|spec| spec.replicas).unwrap_or(1);
             let ready = found.status.and_then(|status| status.ready_replicas).unwrap_or(0);
             if shown.insert(deployment.name(), (ready, wanted)) != Some((ready, wanted)) {
-                println!("{:<10} {ready}/{wanted} ready   {:.1} s", deployment.name(), started.elapsed().as_secs_f64());
+                println!(
+                    "{:<10} {ready}/{wanted} ready   {:.1} s",
+                    deployment.name(),
+                    started.elapsed().as_secs_f64()
+                );
             }
             waiting |= ready < wanted;
         }
@@ -48,7 +53,10 @@ pub(crate) async fn watch(client: &Client, manifests: &[Manifest], started: Inst
 /// What the cluster has said about pods that are not ready.
 async fn complain(client: &Client, deployments: &[&Manifest]) -> Result {
     let Some(first) = deployments.first() else { return Ok(()) };
-    println!("some pods are not ready; kubectl -n {} get pods, describe and logs tell more:", first.namespace());
+    println!(
+        "some pods are not ready; kubectl -n {} get pods, describe and logs tell more:",
+        first.namespace()
+    );
     let events: Api<Event> = Api::namespaced(client.clone(), first.namespace());
     for event in events.list(&ListParams::default()).await?.items {
         if event.type_.as_deref() == Some("Warning") {
@@ -69,7 +77,9 @@ async fn addresses(client: &Client, manifests: &[Manifest]) -> Result {
             .flatten()
             .map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default()))
             .collect();
-        let Some(pod) = pods.list(&ListParams::default().labels(&labels.join(","))).await?.items.into_iter().next() else {
+        let Some(pod) =
+            pods.list(&ListParams::default().labels(&labels.join(","))).await?.items.into_iter().next()
+        else {
             continue;
         };
         let ip = pod.status.and_then(|status| status.pod_ip).unwrap_or_default();

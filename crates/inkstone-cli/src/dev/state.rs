@@ -39,10 +39,12 @@ impl State {
         let lock = File::create(dir.join("lock")).map_err(|error| cannot(&error))?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { dir, _lock: Arc::new(lock) }),
-            Err(TryLockError::WouldBlock) => {
-                Err(fault(Code::CannotCreate, "another `inkstone dev` runs on this state folder", dir.display())
-                    .hint("end it, or name another folder with --state-dir"))
-            }
+            Err(TryLockError::WouldBlock) => Err(fault(
+                Code::CannotCreate,
+                "another `inkstone dev` runs on this state folder",
+                dir.display(),
+            )
+            .hint("end it, or name another folder with --state-dir")),
             Err(TryLockError::Error(error)) => Err(cannot(&error)),
         }
     }
@@ -56,8 +58,8 @@ impl State {
     pub(crate) fn write(&self, places: &Places) -> Result<(), Fault> {
         let (file, new) = (self.dir.join("dev.json"), self.dir.join("dev.json.new"));
         let text = serde_json::to_string_pretty(places).unwrap_or_default();
-        fs::write(&new, text + "\n")
-            .and_then(|()| fs::rename(&new, &file))
-            .map_err(|error| fault(Code::CannotCreate, format_args!("cannot be written: {error}"), file.display()))
+        fs::write(&new, text + "\n").and_then(|()| fs::rename(&new, &file)).map_err(|error| {
+            fault(Code::CannotCreate, format_args!("cannot be written: {error}"), file.display())
+        })
     }
 }

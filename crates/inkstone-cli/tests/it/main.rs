@@ -56,5 +56,9 @@ fn dev_names_the_folder_that_has_no_manifests() {
 fn version_says_what_it_was_built_from() {
     let dir = tempfile::tempdir().unwrap();
     let output = inkstone(dir.path(), &["--version"]);
-    assert!(output.status.success() && said(&output).contains(env!("CARGO_PKG_VERSION")), "{}", said(&output));
+    assert!(
+        output.status.success() && said(&output).contains(env!("CARGO_PKG_VERSION")),
+        "{}",
+        said(&output)
+    );
 }

@@ -3,10 +3,10 @@
 use std::num::NonZeroU32;
 use std::process::ExitCode;
 
-use inkstone::config::schemars::JsonSchema;
 use inkstone::governor::Governor;
 use inkstone::prelude::*;
 use inkstone::sql::Sqlite;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shop_api::catalog_service_server::{CatalogService, CatalogServiceServer};
 use shop_api::{GetProductRequest, GetProductResponse, ListProductsRequest, ListProductsResponse, Product};
@@ -104,7 +104,10 @@ impl CatalogService for Catalog {
         }))
     }
 
-    async fn get_product(&self, request: Request<GetProductRequest>) -> Result<Response<GetProductResponse>, Status> {
+    async fn get_product(
+        &self,
+        request: Request<GetProductRequest>,
+    ) -> Result<Response<GetProductResponse>, Status> {
         let id = request.into_inner().id;
         let row: Option<Row> = sqlx::query_as("SELECT id, name, price_cents FROM product WHERE id = ?")
             .bind(id)

@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use inkstone::governor::Governor;
-use inkstone::grpc::Channel;
 use inkstone::prelude::*;
 use inkstone::sql::Sqlite;
 use shop_api::catalog_service_client::CatalogServiceClient;
@@ -19,6 +18,7 @@ fn main() -> ExitCode {
 }
 
 async fn service(app: App) -> inkstone::Result {
+    let app = app.provide(Resolvers::new().with(inkstone::k8s::resolver()));
     let governor = app.load::<Governor>("server.governor");
     let grpc = app.load::<GrpcServer>("server.grpc");
     let ledger = app.load::<Sqlite>("sqlite.orders");
@@ -37,7 +37,7 @@ async fn service(app: App) -> inkstone::Result {
 #[derive(Debug, Clone)]
 struct Orders {
     ledger: Sqlite,
-    catalog: CatalogServiceClient<Channel>,
+    catalog: CatalogServiceClient<GrpcClient>,
 }
 
 impl Orders {
@@ -58,13 +58,19 @@ impl Orders {
     }
 
     /// Takes the quantity out of stock and writes the order in one transaction; `None` when the stock is too small.
-    async fn sell(&self, product: Product, quantity: i64, total_cents: i64) -> Result<Option<Order>, sqlx::Error> {
+    async fn sell(
+        &self,
+        product: Product,
+        quantity: i64,
+        total_cents: i64,
+    ) -> Result<Option<Order>, sqlx::Error> {
         let mut change = self.ledger.begin().await?;
-        let taken = sqlx::query("UPDATE stock SET quantity = quantity - ?1 WHERE product_id = ?2 AND quantity >= ?1")
-            .bind(quantity)
-            .bind(product.id)
-            .execute(&mut change)
-            .await?;
+        let taken =
+            sqlx::query("UPDATE stock SET quantity = quantity - ?1 WHERE product_id = ?2 AND quantity >= ?1")
+                .bind(quantity)
+                .bind(product.id)
+                .execute(&mut change)
+                .await?;
         if taken.rows_affected() == 0 {
             return Ok(None);
         }
@@ -84,14 +90,18 @@ impl Orders {
 
 #[tonic::async_trait]
 impl OrderService for Orders {
-    async fn place_order(&self, request: Request<PlaceOrderRequest>) -> Result<Response<PlaceOrderResponse>, Status> {
+    async fn place_order(
+        &self,
+        request: Request<PlaceOrderRequest>,
+    ) -> Result<Response<PlaceOrderResponse>, Status> {
         let PlaceOrderRequest { product_id, quantity } = request.into_inner();
         if quantity < 1 {
             return Err(Status::invalid_argument(format!("quantity is {quantity}: order at least 1")));
         }
         let product = self.product(product_id).await?;
         let total = product.price_cents.checked_mul(quantity);
-        let total = total.ok_or_else(|| Status::invalid_argument(format!("quantity is {quantity}: too many")))?;
+        let total =
+            total.ok_or_else(|| Status::invalid_argument(format!("quantity is {quantity}: too many")))?;
         let order = self.sell(product, quantity, total).await.map_err(|error| ledger(&error))?;
         let order = order.ok_or_else(|| {
             Status::failed_precondition(format!("product {product_id}: fewer than {quantity} are left"))
@@ -99,7 +109,10 @@ impl OrderService for Orders {
         Ok(Response::new(PlaceOrderResponse { order: Some(order) }))
     }
 
-    async fn list_orders(&self, _request: Request<ListOrdersRequest>) -> Result<Response<ListOrdersResponse>, Status> {
+    async fn list_orders(
+        &self,
+        _request: Request<ListOrdersRequest>,
+    ) -> Result<Response<ListOrdersResponse>, Status> {
         let rows: Vec<(i64, i64, String, i64, i64)> = sqlx::query_as(
             "SELECT id, product_id, product_name, quantity, total_cents FROM purchase ORDER BY id DESC LIMIT 100",
         )
@@ -116,11 +129,15 @@ impl OrderService for Orders {
         Ok(Response::new(ListOrdersResponse { orders: orders.collect() }))
     }
 
-    async fn list_stock(&self, _request: Request<ListStockRequest>) -> Result<Response<ListStockResponse>, Status> {
-        let rows: Vec<(i64, i64)> = sqlx::query_as("SELECT product_id, quantity FROM stock ORDER BY product_id")
-            .fetch_all(&self.ledger)
-            .await
-            .map_err(|error| ledger(&error))?;
+    async fn list_stock(
+        &self,
+        _request: Request<ListStockRequest>,
+    ) -> Result<Response<ListStockResponse>, Status> {
+        let rows: Vec<(i64, i64)> =
+            sqlx::query_as("SELECT product_id, quantity FROM stock ORDER BY product_id")
+                .fetch_all(&self.ledger)
+                .await
+                .map_err(|error| ledger(&error))?;
         let stock = rows.into_iter().map(|(product_id, quantity)| Stock { product_id, quantity }).collect();
         Ok(Response::new(ListStockResponse { stock }))
     }

@@ -8,7 +8,6 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use inkstone::governor::Governor;
-use inkstone::grpc::Channel;
 use inkstone::prelude::*;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -22,6 +21,7 @@ fn main() -> ExitCode {
 }
 
 async fn service(app: App) -> inkstone::Result {
+    let app = app.provide(Resolvers::new().with(inkstone::k8s::resolver()));
     let governor = app.load::<Governor>("server.governor");
     let http = app.load::<HttpServer>("server.http");
     let catalog = app.load::<GrpcClient>("grpc.catalog");
@@ -42,8 +42,8 @@ async fn service(app: App) -> inkstone::Result {
 
 #[derive(Debug, Clone)]
 struct Shop {
-    catalog: CatalogServiceClient<Channel>,
-    orders: OrderServiceClient<Channel>,
+    catalog: CatalogServiceClient<GrpcClient>,
+    orders: OrderServiceClient<GrpcClient>,
 }
 
 async fn products(State(mut shop): State<Shop>) -> Result<Json<Value>, Refused> {

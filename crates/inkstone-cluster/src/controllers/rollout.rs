@@ -49,13 +49,18 @@ impl Bounds {
         let mut desired: Vec<i64> = olds.iter().map(|old| old.desired).collect();
         // Pods of the new version that do not serve yet must not be counted on.
         let mut spare = total - least - (new.desired - new.available).max(0);
+        if spare <= 0 {
+            return desired;
+        }
         // First the pods that serve nobody: removing them costs nothing.
         for (wanted, old) in desired.iter_mut().zip(olds) {
-            let broken = (old.desired - old.available).clamp(0, spare.max(0));
+            let broken = (old.desired - old.available).clamp(0, spare);
             *wanted -= broken;
             spare -= broken;
         }
-        let available = new.available + olds.iter().map(|old| old.available).sum::<i64>();
+        // Pods that were told to go may still be counted as available.
+        let staying = |count: &Count| count.available.min(count.desired);
+        let available = staying(&new) + olds.iter().map(staying).sum::<i64>();
         let mut spare = available - least;
         for wanted in &mut desired {
             let gone = (*wanted).clamp(0, spare.max(0));
@@ -112,6 +117,14 @@ mod tests {
         let old = Count { desired: 4, available: 4 };
         assert_eq!(bounds.shrink(Count { desired: 1, available: 0 }, &[old]), [4]);
         assert_eq!(bounds.shrink(Count { desired: 1, available: 1 }, &[old]), [3]);
+    }
+
+    #[test]
+    fn a_pod_that_was_told_to_go_is_not_counted_on() {
+        let bounds = bounds(3, json!(1), json!(0));
+        let old = Count { desired: 2, available: 3 };
+        assert_eq!(bounds.shrink(Count { desired: 2, available: 1 }, &[old]), [2]);
+        assert_eq!(bounds.shrink(Count { desired: 1, available: 1 }, &[old]), [2]);
     }
 
     #[test]

@@ -116,10 +116,6 @@ impl ContainerState {
         matches!(&self.state, State::Ended(ended) if ended.code == 0)
     }
 
-    fn is_running(&self) -> bool {
-        matches!(self.state, State::Running { .. })
-    }
-
     fn json(&self) -> Value {
         json!({
             "name": self.name,
@@ -277,11 +273,6 @@ impl PodState {
             status["observedGeneration"] = generation.into();
         }
         status
-    }
-
-    /// Whether any container runs.
-    pub(crate) fn is_running(&self) -> bool {
-        self.inits.iter().chain(&self.containers).any(ContainerState::is_running)
     }
 }
 

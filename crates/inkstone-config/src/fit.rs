@@ -10,29 +10,55 @@ use crate::{
 /// Tries to deserialize the tree.
 pub(crate) type Attempt<'a> = &'a dyn Fn(&Node) -> Result<(), Failure>;
 
+/// How a tree fits in the end.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Fit {
+    /// As it is, or with defaults in place of what does not fit.
+    Yes,
+    /// With defaults in place of values that cannot be known here.
+    Guessed,
+    /// Not even with defaults.
+    No,
+}
+
 /// Replaces one value after the other that does not fit by its default until the tree fits.
-///
-/// Returns whether it fits in the end.
 pub(crate) fn fit(
     view: &View<'_>,
     node: &mut Node,
     default: &Node,
     attempt: Attempt<'_>,
     faults: &mut Vec<Fault>,
-) -> bool {
+) -> Fit {
+    let mut blamed: Vec<Vec<String>> = Vec::new();
+    let mut outcome = Fit::Yes;
     // Each round takes at least one value out, so this ends; the bound is for our own mistakes.
     for _ in 0..1000 {
-        let Err(failure) = attempt(node) else { return true };
+        let Err(failure) = attempt(node) else { return outcome };
         let path = blame(view, node, default, &failure, failure.path.clone().unwrap_or_default(), attempt);
-        let unknown = failure.unknown || matches!(node.find(&path), Some(Node { data: Data::Unknown, .. }));
-        if !unknown {
+        if failure.unknown || matches!(node.find(&path), Some(Node { data: Data::Unknown, .. })) {
+            outcome = Fit::Guessed;
+        } else if !follows(view, node, &failure, &path, &blamed) {
             faults.push(fault(view, node, &failure, &path));
         }
+        blamed.push(path.clone());
         if !repair(node, default, &path) {
-            return false;
+            return Fit::No;
         }
     }
-    false
+    Fit::No
+}
+
+/// Whether a failure only follows from one that is known: the default put in place of a wrong value does
+/// not fit either, or a key is missing in a variant that a wrong tag has led to.
+fn follows(view: &View<'_>, node: &Node, failure: &Failure, path: &[String], blamed: &[Vec<String>]) -> bool {
+    let below = |step: String| -> Vec<String> { path.iter().cloned().chain([step]).collect() };
+    match failure.missing {
+        None => blamed.iter().any(|known| known == path),
+        Some(key) => {
+            let tag = parent_tag(view, node, path).map(below);
+            blamed.contains(&below(key.to_owned())) || tag.is_some_and(|tag| blamed.contains(&tag))
+        }
+    }
 }
 
 /// The value that causes a failure.
@@ -62,7 +88,7 @@ fn blame(
     for step in steps {
         let below: Vec<String> = path.iter().cloned().chain([step]).collect();
         let mut without = node.clone();
-        if repair_here(&mut without, default, &below) && attempt(&without).err().as_ref() != Some(failure) {
+        if take_back(&mut without, default, &below) && attempt(&without).err().as_ref() != Some(failure) {
             return blame(view, node, default, failure, below, attempt);
         }
     }
@@ -74,28 +100,34 @@ fn parent_tag(view: &View<'_>, node: &Node, path: &[String]) -> Option<String> {
     view.find(node, parents)?.step(last)?.tag_key().map(str::to_owned)
 }
 
-/// Takes the value at `path`, or the nearest above it that comes from a source, out of the way.
+/// Takes the value at `path`, or the nearest above it that can be, out of the way.
 fn repair(node: &mut Node, default: &Node, path: &[String]) -> bool {
-    (1..=path.len()).rev().any(|len| repair_here(node, default, &path[..len]))
+    // A default that does not fit is left to serde, which does not check its own.
+    take_back(node, default, path)
+        || remove(node, path)
+        || (1..path.len()).rev().any(|len| take_back(node, default, &path[..len]))
 }
 
-/// Puts the default in place of the value at `path`, or removes the value if there is none.
-fn repair_here(node: &mut Node, default: &Node, path: &[String]) -> bool {
-    let Some((last, parents)) = path.split_last() else { return false };
-    if !node.find(path).is_some_and(Node::has_source) {
-        return false;
+/// Puts the default in place of a value from a source, or removes the value if there is none.
+fn take_back(node: &mut Node, default: &Node, path: &[String]) -> bool {
+    match (node.find_mut(path), default.find(path)) {
+        (Some(value), Some(default)) if !path.is_empty() && value.has_source() => {
+            *value = default.clone();
+            true
+        }
+        (Some(value), None) if value.has_source() => remove(node, path),
+        _ => false,
     }
-    let Some(parent) = node.find_mut(parents) else { return false };
-    match (&mut parent.data, default.find(path)) {
-        (Data::Array(items), _) => {
+}
+
+fn remove(node: &mut Node, path: &[String]) -> bool {
+    let Some((last, parents)) = path.split_last() else { return false };
+    match node.find_mut(parents).map(|parent| &mut parent.data) {
+        Some(Data::Table(table)) => table.remove(last).is_some(),
+        Some(Data::Array(items)) => {
             let index = last.parse().ok().filter(|index| *index < items.len());
             index.map(|index: usize| items.remove(index)).is_some()
         }
-        (Data::Table(table), Some(default)) => {
-            let entry = table.get_mut(last);
-            entry.map(|entry| entry.value = default.clone()).is_some()
-        }
-        (Data::Table(table), None) => table.remove(last).is_some(),
         _ => false,
     }
 }
@@ -115,14 +147,17 @@ fn fault(view: &View<'_>, node: &Node, failure: &Failure, path: &[String]) -> Fa
         let expected = failure.message.split(", found").next().unwrap_or(&failure.message);
         return fault.hint(format_args!("{expected}"));
     };
+    let mut origin = value.origin.clone();
     let message = match view.find(node, path) {
         Some(view) if view.is_secret() => {
+            // Its length is nobody's business either.
+            origin.len = 3;
             "expected a string; what is there is not shown, because it is a secret".to_owned()
         }
         Some(view) if holds_secret(&view, value) => "something in here does not fit".to_owned(),
         _ => failure.message.clone(),
     };
-    Fault::new(failure.code, message).key(key(None)).at(value.origin.clone())
+    Fault::new(failure.code, message).key(key(None)).at(origin)
 }
 
 fn unset(key: &str, name: &str, origin: Option<&crate::Origin>) -> Fault {

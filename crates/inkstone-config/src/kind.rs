@@ -77,7 +77,9 @@ pub fn kinds_schema(kinds: &[Kind]) -> Value {
     root.insert("$schema".to_owned(), "https://json-schema.org/draft/2020-12/schema".into());
     root.insert("title".to_owned(), "Inkstone configuration".into());
     root.insert("$defs".to_owned(), Value::Object(generator.take_definitions(true)));
-    std::mem::take(root).into()
+    let mut schema = Value::Object(std::mem::take(root));
+    schema["$defs"].as_object_mut().into_iter().flat_map(Map::values_mut).for_each(close_tables);
+    schema
 }
 
 /// `[server.htpp]` is no application's table: below a family of kinds only those kinds are allowed.
@@ -87,6 +89,25 @@ fn close_families(kinds: &[Kind], root: &mut Value) {
         let [family, _, ..] = &steps[..] else { continue };
         if let Some(family) = root.pointer_mut(&format!("/properties/{family}")) {
             object(family).entry("additionalProperties").or_insert(Value::Bool(false));
+        }
+    }
+}
+
+/// The reader is strict, so the schema is: a table has the keys it names and no others.
+fn close_tables(schema: &mut Value) {
+    let Value::Object(map) = schema else { return };
+    let open = ["additionalProperties", "patternProperties", "oneOf", "anyOf", "allOf", "$ref"];
+    if map.contains_key("properties") && !open.iter().any(|keyword| map.contains_key(*keyword)) {
+        map.insert("additionalProperties".to_owned(), Value::Bool(false));
+    }
+    for (keyword, below) in map {
+        match (keyword.as_str(), below) {
+            ("properties", Value::Object(map)) => map.values_mut().for_each(close_tables),
+            ("oneOf" | "anyOf" | "allOf" | "prefixItems", Value::Array(list)) => {
+                list.iter_mut().for_each(close_tables)
+            }
+            ("items" | "additionalProperties", schema) => close_tables(schema),
+            _ => {}
         }
     }
 }

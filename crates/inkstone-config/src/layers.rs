@@ -78,11 +78,26 @@ impl Layers {
             .hint("name one with `--config`");
         }
         let names = self.table_names(path.len());
-        let near = nearest(&key, names.iter().map(String::as_str));
-        let near = near.map(|near| format!("; there is `[{near}]`")).unwrap_or_default();
-        Fault::new(Code::MissingTable, format_args!("no table `[{key}]`{near}"))
-            .key(&key)
-            .target(self.names())
+        let fault = |near: String| {
+            let message = format_args!("no table `[{key}]`{near}");
+            Fault::new(Code::MissingTable, message).key(&key).target(self.names())
+        };
+        match nearest(&key, names.iter().map(String::as_str)) {
+            Some(near) => fault(format!("; there is `[{near}]`")),
+            None => {
+                let family = key.split_inclusive('.').next().unwrap_or_default();
+                let kin: Vec<_> = names
+                    .iter()
+                    .filter(|name| name.starts_with(family))
+                    .map(|name| format!("`[{name}]`"))
+                    .collect();
+                if kin.is_empty() {
+                    fault(String::new())
+                } else {
+                    fault(format!("; there is {}", kin.join(", ")))
+                }
+            }
+        }
     }
 
     /// The names of all tables of a depth.
@@ -134,8 +149,10 @@ fn unread(path: &[String], entry: &Entry, table: Option<&Table>, read: &[Vec<Str
     let join = |path: &[String]| join_key(path.iter().map(String::as_str));
     let known: Vec<String> = read.iter().map(|key| join(key)).collect();
     // `[reids.cart]` is the table `reids` here; the likely wish is `redis.cart`.
-    let deeper =
-        table.into_iter().flat_map(|table| table.keys()).map(|step| join(&[path, &[step.clone()]].concat()));
+    let deeper = table
+        .into_iter()
+        .flat_map(|table| table.keys())
+        .map(|step| join(&[path, std::slice::from_ref(step)].concat()));
     let found = std::iter::once(join(path)).chain(deeper).find_map(|key| {
         let near = nearest(&key, known.iter().map(String::as_str))?;
         Some((key, near.to_owned()))

@@ -68,8 +68,7 @@ fn blank(chars: &mut [Option<char>], from: usize, len: usize) {
 /// The index in characters of the value of the first telltale key of this line.
 fn after_telltale(line: &str) -> Option<usize> {
     let mut word = String::new();
-    let mut chars = line.chars().enumerate().peekable();
-    while let Some((index, char)) = chars.next() {
+    for (index, char) in line.chars().enumerate() {
         match char {
             '=' | ':' if telltale(&word) => {
                 let value = line.chars().skip(index + 1).position(|c| !c.is_whitespace())?;

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::{
     Code, Config, Fault, Problems,
     de::Reader,
-    fit::fit,
+    fit::{Fit, fit},
     layers::Layers,
     merge::{over, settle},
     node::{Data, Node, join_key, split_key},
@@ -97,13 +97,15 @@ pub(crate) fn read<C: Config>(shape: &Shape, layers: &Layers, asked: &Asked) -> 
     let mut value = None;
     if faults.iter().all(|fault| fault.code != Code::Internal && fault.code != Code::MissingTable) {
         let attempt = |node: &Node| C::deserialize(Reader::new(node)).map(drop);
-        if fit(&view, &mut node, &default, &attempt, &mut faults) {
+        let fit = fit(&view, &mut node, &default, &attempt, &mut faults);
+        if fit != Fit::No {
             limits(&view, &node, &mut Vec::new(), &mut faults);
             value = C::deserialize(Reader::new(&node)).ok();
         }
-    }
-    if let Some(value) = &value {
-        faults.extend(check(value, &node));
+        // Rules across keys say nothing about values that stand in for unknown ones.
+        if let (Fit::Yes, Some(value)) = (fit, &value) {
+            faults.extend(check(value, &node));
+        }
     }
     Reading { value: value.filter(|_| faults.is_empty()), node, problems: asked.sign(faults) }
 }

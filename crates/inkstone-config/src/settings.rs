@@ -42,8 +42,10 @@ struct Inner {
     state: Mutex<State>,
     /// Held for a whole reload, so that one follows the other.
     reloading: Mutex<()>,
-    hooks: Mutex<Vec<Arc<dyn Fn(&ReloadOutcome) + Send + Sync>>>,
+    hooks: Mutex<Vec<Hook>>,
 }
+
+type Hook = Arc<dyn Fn(&ReloadOutcome) + Send + Sync>;
 
 struct State {
     layers: Arc<Layers>,

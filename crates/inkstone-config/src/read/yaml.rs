@@ -37,7 +37,7 @@ fn fault(text: &Text<'_>, error: &serde_saphyr::Error) -> Fault {
 
 fn origin(text: &Text<'_>, at: Location) -> Origin {
     let part = |value: u64| number(usize::try_from(value).unwrap_or(usize::MAX));
-    text.place(part(at.line()).max(1), part(at.column()).max(1), part(at.span().len().into()))
+    text.place(part(at.line()).max(1), part(at.column()).max(1), part(at.span().len()))
 }
 
 fn table(text: &Text<'_>, entries: Vec<(Spanned<String>, Spanned<Raw>)>) -> Result<Table, Fault> {

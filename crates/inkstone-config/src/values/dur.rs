@@ -179,7 +179,7 @@ impl JsonSchema for Dur {
         json_schema!({
             "type": "string",
             "x-type": "duration",
-            "pattern": r"^\s*(0|([0-9]+(\.[0-9]+)?(d|h|m|s|ms|us|µs|ns))+)\s*$",
+            "pattern": r"^\s*(0|([0-9]+(\.[0-9]+)?(d|h|m|s|ms|us|µs|ns))+)\s*$|\$\{",
             "examples": ["250ms", "2s", "1m30s"],
         })
     }

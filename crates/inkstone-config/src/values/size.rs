@@ -134,7 +134,7 @@ impl JsonSchema for Size {
         json_schema!({
             "type": ["string", "integer"],
             "x-type": "size",
-            "pattern": r"^\s*[0-9]+ ?([KMGT]iB|[KMGTk]B|B)?\s*$",
+            "pattern": r"^\s*[0-9]+ ?([KMGT]iB|[KMGTk]B|B)?\s*$|\$\{",
             "minimum": 0,
             "examples": ["4MiB", "512KiB"],
         })

@@ -81,5 +81,6 @@ fn the_schema_describes_a_whole_file() {
     assert_eq!(text("/properties/redis/additionalProperties/default/pool_size"), 20);
     assert_eq!(text("/properties/server/additionalProperties"), false);
     assert!(text("/properties/server/properties/http/$ref").is_string());
+    assert_eq!(table["additionalProperties"], false);
     assert!(schema.get("additionalProperties").is_none());
 }

@@ -1,5 +1,8 @@
 //! Behaviour of the configuration as its users see it.
 
+// What tests share may unwrap as tests do.
+#![allow(clippy::unwrap_used)]
+
 mod check;
 mod layering;
 mod properties;

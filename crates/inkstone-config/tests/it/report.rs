@@ -14,8 +14,11 @@ fn text(text: &str) -> Problems {
     redis(Sources::new().text("config/local.toml", text))
 }
 
+/// Code, key, line and column, and a part of the message.
+type Expected<'a> = (Code, &'a str, Option<(u32, u32)>, &'a str);
+
 #[track_caller]
-fn check(problems: &Problems, expect: &[(Code, &str, Option<(u32, u32)>, &str)]) {
+fn check(problems: &Problems, expect: &[Expected<'_>]) {
     let found: Vec<_> = problems.iter().collect();
     assert_eq!(found.len(), expect.len(), "{problems}");
     for (fault, (code, key, place, message)) in found.iter().zip(expect) {
@@ -121,6 +124,7 @@ fn a_missing_table_names_the_nearest() {
     let settings =
         Settings::open(Sources::new().text("config/local.toml", "[redis.session]\n[http]\nport = 1"));
     let _ = settings.load::<Redis>("redis", "redis.sesion");
+    let _ = settings.load::<Redis>("redis", "redis.goods");
     let _ = settings.load_or_default::<Redis>("redis", "redis.none");
     let problems = settings.problems();
     check(
@@ -155,6 +159,19 @@ fn a_key_without_a_default_must_be_set() {
 }
 
 #[test]
+fn a_wrong_value_of_a_key_without_a_default_is_one_problem() {
+    let settings = Settings::open(Sources::new().text("a.toml", "[grpc.stock]\naddr = 5\nlimit = true"));
+    let _ = settings.load::<Client>("grpc", "grpc.stock");
+    check(
+        &settings.problems(),
+        &[
+            (Code::WrongType, "grpc.stock.addr", Some((2, 8)), "expected an address"),
+            (Code::WrongType, "grpc.stock.limit", Some((3, 9)), "expected u32"),
+        ],
+    );
+}
+
+#[test]
 fn a_secret_is_never_shown() {
     let hidden = "hunter2";
     for text in [
@@ -175,7 +192,10 @@ fn a_secret_is_never_shown() {
         assert!(!shown.contains(hidden), "{text}\n{shown}");
     }
     let number = text("[redis.cart]\npassword = 31337");
-    assert!(!number.to_string().contains("31337"), "{number}");
+    assert!(
+        !number.to_string().contains("31337") && number.to_string().contains("   |            ^^^ expected"),
+        "{number}"
+    );
     let set = redis(
         Sources::new().text("a.toml", "[redis.cart]").set("redis.cart.pasword=hunter2").set("=hunter2"),
     );

@@ -106,7 +106,16 @@ export const theme = createTheme({
     ActionIcon: ActionIcon.extend({ defaultProps: { variant: "subtle", color: "gray", size: "md" } }),
     Badge: Badge.extend({
       defaultProps: { variant: "light", radius: "sm", size: "md" },
-      styles: { root: { textTransform: "none", fontWeight: 500, letterSpacing: 0, flexShrink: 0, maxWidth: "100%" } },
+      styles: {
+        root: {
+          textTransform: "none",
+          fontWeight: 500,
+          letterSpacing: 0,
+          flexShrink: 0,
+          maxWidth: "100%",
+          minWidth: "max-content",
+        },
+      },
     }),
     Button: Button.extend({ defaultProps: { size: "xs" }, styles: { label: { fontWeight: 550 } } }),
     Modal: Modal.extend({

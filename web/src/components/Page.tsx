@@ -24,9 +24,9 @@ export function Page({ title, lead, trail, beside, aside, children, wide = false
     <Container fluid maw={wide ? undefined : 1360} px={{ base: "sm", sm: "lg" }} py={{ base: "sm", sm: "md" }} mx={0}>
       <Group justify="space-between" align="flex-end" mb="sm" gap="sm">
         <Box>
-          <Group gap="xs" align="baseline">
+          <Group gap="xs" align="center">
             {trail?.map((step) => (
-              <Group key={step.label} gap="xs" align="baseline" wrap="nowrap">
+              <Group key={step.label} gap="xs" wrap="nowrap">
                 <AnchorLink {...step} c="dimmed" fz="sm">
                   {step.label}
                 </AnchorLink>

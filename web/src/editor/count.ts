@@ -1,9 +1,10 @@
 import { Chunk } from "@codemirror/merge";
 import { Text } from "@codemirror/state";
 
-function linesIn(doc: Text, from: number, to: number): number {
-  if (from >= to) return 0;
-  return doc.lineAt(Math.min(to - 1, doc.length)).number - doc.lineAt(from).number + 1;
+function linesIn(doc: Text, from: number, to: number): string[] {
+  const text = doc.sliceString(from, Math.min(to, doc.length));
+  if (text === "") return [];
+  return text.replace(/\n$/, "").split("\n");
 }
 
 /** How many lines one text has that the other has not, each way. */
@@ -13,8 +14,19 @@ export function countLines(left: string, right: string): { added: number; remove
   let added = 0;
   let removed = 0;
   for (const chunk of Chunk.build(a, b)) {
-    removed += linesIn(a, chunk.fromA, chunk.toA);
-    added += linesIn(b, chunk.fromB, chunk.toB);
+    const before = linesIn(a, chunk.fromA, chunk.toA);
+    const after = linesIn(b, chunk.fromB, chunk.toB);
+    // A chunk may reach over a line whose only change is that another follows it.
+    while (before.length > 0 && after.length > 0 && before[0] === after[0]) {
+      before.shift();
+      after.shift();
+    }
+    while (before.length > 0 && after.length > 0 && before.at(-1) === after.at(-1)) {
+      before.pop();
+      after.pop();
+    }
+    added += after.length;
+    removed += before.length;
   }
   return { added, removed };
 }

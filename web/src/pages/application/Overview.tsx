@@ -1,7 +1,7 @@
 import { Badge, Code, Grid, Group, Stack, Table, Text } from "@mantine/core";
 import { IconBoxOff } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
-import type { Application, ConfigFile, ConfigState } from "../../api/types";
+import type { Application } from "../../api/types";
 import { Copy } from "../../components/Copy";
 import { Empty } from "../../components/Empty";
 import { AnchorLink } from "../../components/links";
@@ -9,19 +9,7 @@ import { ConfigBadge } from "../../components/StateBadge";
 import { Surface } from "../../components/Surface";
 import { fileKey } from "../configuration/file";
 import { PodTable } from "./PodTable";
-
-/** The worst state of a file over all pods: one refusal matters more than many successes. */
-export function worstState(application: Application, file: ConfigFile): ConfigState {
-  const states = application.pods.flatMap((pod) =>
-    pod.config
-      .filter((entry) => entry.configmap === file.configmap && entry.key === file.key)
-      .map((entry) => entry.state),
-  );
-  for (const state of ["refused", "written", "unknown", "loaded"] as const) {
-    if (states.includes(state)) return state;
-  }
-  return "none";
-}
+import { worstState } from "./state";
 
 export function Overview({ application }: { application: Application }) {
   const { t } = useTranslation();
@@ -119,7 +107,8 @@ function Facts({ application }: { application: Application }) {
               <Stack gap={2}>
                 {Object.entries(application.labels ?? {}).map(([key, value]) => (
                   <Text key={key} fz="xs" ff="monospace" style={{ overflowWrap: "anywhere" }}>
-                    {key}=<b>{value}</b>
+                    {key}=<wbr />
+                    <b>{value}</b>
                   </Text>
                 ))}
               </Stack>

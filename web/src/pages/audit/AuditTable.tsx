@@ -1,4 +1,4 @@
-import { ActionIcon, Badge, Box, Code, Grid, Table, Text } from "@mantine/core";
+import { ActionIcon, Badge, Box, Code, Grid, Group, Stack, Table, Text, UnstyledButton } from "@mantine/core";
 import { IconChevronDown, IconChevronRight } from "@tabler/icons-react";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -14,26 +14,33 @@ function written(value: unknown): string {
 export function AuditTable({ rows }: { rows: AuditRow[] }) {
   const { t } = useTranslation();
   return (
-    <Table.ScrollContainer minWidth={820}>
-      <Table highlightOnHover>
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th w={36} />
-            <Table.Th>{t("column.time")}</Table.Th>
-            <Table.Th>{t("column.actor")}</Table.Th>
-            <Table.Th>{t("column.action")}</Table.Th>
-            <Table.Th>{t("column.object")}</Table.Th>
-            <Table.Th>{t("column.result")}</Table.Th>
-            <Table.Th>{t("column.from")}</Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {rows.map((row) => (
-            <Row key={row.id} row={row} />
-          ))}
-        </Table.Tbody>
-      </Table>
-    </Table.ScrollContainer>
+    <>
+      <Table.ScrollContainer minWidth={820} visibleFrom="sm">
+        <Table highlightOnHover>
+          <Table.Thead>
+            <Table.Tr>
+              <Table.Th w={36} />
+              <Table.Th>{t("column.time")}</Table.Th>
+              <Table.Th>{t("column.actor")}</Table.Th>
+              <Table.Th>{t("column.action")}</Table.Th>
+              <Table.Th>{t("column.object")}</Table.Th>
+              <Table.Th>{t("column.result")}</Table.Th>
+              <Table.Th>{t("column.from")}</Table.Th>
+            </Table.Tr>
+          </Table.Thead>
+          <Table.Tbody>
+            {rows.map((row) => (
+              <Row key={row.id} row={row} />
+            ))}
+          </Table.Tbody>
+        </Table>
+      </Table.ScrollContainer>
+      <Stack gap={0} hiddenFrom="sm">
+        {rows.map((row) => (
+          <Card key={row.id} row={row} />
+        ))}
+      </Stack>
+    </>
   );
 }
 
@@ -69,7 +76,7 @@ function Row({ row }: { row: AuditRow }) {
           </Text>
         </Table.Td>
         <Table.Td>
-          <Badge color={COLORS[row.result] ?? "gray"}>{t(`audit.result.${row.result}`)}</Badge>
+          <Result row={row} />
         </Table.Td>
         <Table.Td ff="monospace" fz="xs">
           {row.address}
@@ -79,10 +86,7 @@ function Row({ row }: { row: AuditRow }) {
         <Table.Tr>
           <Table.Td />
           <Table.Td colSpan={6} pb="sm">
-            <Grid gap="sm">
-              <Side title={t("audit.before")} value={row.before} />
-              <Side title={t("audit.after")} value={row.after} />
-            </Grid>
+            <Detail row={row} />
           </Table.Td>
         </Table.Tr>
       )}
@@ -90,9 +94,57 @@ function Row({ row }: { row: AuditRow }) {
   );
 }
 
+/** The same on a narrow screen. */
+function Card({ row }: { row: AuditRow }) {
+  const [open, setOpen] = useState(false);
+  const hasDetail = row.before != null || row.after != null;
+  return (
+    <Box style={{ borderTop: "1px solid var(--mantine-color-default-border)" }}>
+      <UnstyledButton
+        w="100%"
+        px="sm"
+        py={9}
+        aria-expanded={hasDetail ? open : undefined}
+        onClick={() => setOpen((shown) => hasDetail && !shown)}
+      >
+        <Group justify="space-between" wrap="nowrap">
+          <Code fz="xs">{row.action}</Code>
+          <Result row={row} />
+        </Group>
+        <Text fz="sm" mt={4} style={{ overflowWrap: "anywhere" }}>
+          {row.object}
+        </Text>
+        <Text fz="xs" c="dimmed">
+          {row.actor || "—"} · {row.address} · <Time value={row.at} />
+        </Text>
+      </UnstyledButton>
+      {open && (
+        <Box px="sm" pb="sm">
+          <Detail row={row} />
+        </Box>
+      )}
+    </Box>
+  );
+}
+
+function Result({ row }: { row: AuditRow }) {
+  const { t } = useTranslation();
+  return <Badge color={COLORS[row.result] ?? "gray"}>{t(`audit.result.${row.result}`)}</Badge>;
+}
+
+function Detail({ row }: { row: AuditRow }) {
+  const { t } = useTranslation();
+  return (
+    <Grid gap="sm">
+      <Side title={t("audit.before")} value={row.before} />
+      <Side title={t("audit.after")} value={row.after} />
+    </Grid>
+  );
+}
+
 function Side({ title, value }: { title: string; value: unknown }) {
   return (
-    <Grid.Col span={6}>
+    <Grid.Col span={{ base: 12, sm: 6 }}>
       <Text fz="xs" c="dimmed" mb={4}>
         {title}
       </Text>

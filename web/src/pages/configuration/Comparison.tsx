@@ -80,7 +80,7 @@ export function Comparison({ file, detail, draft, left, right }: Props) {
           left={{ content: a.content, label: a.label }}
           right={{ content: b.content, label: b.label }}
           language={file.content_type || file.key}
-          height="calc(100dvh - 270px)"
+          height="calc(100dvh - 236px)"
         />
       ) : (
         !error && <Skeleton h={300} radius="md" />

@@ -14,6 +14,8 @@ import classes from "./History.module.css";
 type Props = {
   detail: FileDetail;
   canEdit: boolean;
+  /** The sides of the comparison on screen. */
+  compared: (string | undefined)[];
   onCompare: (left: string, right: string) => void;
   onPublish: (revision: Revision) => void;
   onLoad: (content: string) => void;
@@ -29,7 +31,7 @@ function liveRevision(detail: FileDetail): Revision | undefined {
 }
 
 /** Every saved revision, newest first; a click compares it with what is live. */
-export function History({ detail, canEdit, onCompare, onPublish, onLoad }: Props) {
+export function History({ detail, canEdit, compared, onCompare, onPublish, onLoad }: Props) {
   const { t } = useTranslation();
   const client = useQueryClient();
   const errorText = useErrorText();
@@ -56,7 +58,12 @@ export function History({ detail, canEdit, onCompare, onPublish, onLoad }: Props
       <ScrollArea.Autosize mah={520}>
         <Stack gap={0} component="ol" m={0} p={0} style={{ listStyle: "none" }}>
           {detail.revisions.map((revision, index) => (
-            <Box component="li" key={revision.id} className={classes.row}>
+            <Box
+              component="li"
+              key={revision.id}
+              className={classes.row}
+              mod={{ current: compared.includes(revision.id) }}
+            >
               <button
                 type="button"
                 className={classes.open}

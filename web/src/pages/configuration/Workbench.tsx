@@ -133,6 +133,7 @@ export function Workbench({ application, file }: Props) {
             <History
               detail={detail}
               canEdit={canEdit}
+              compared={[search.left, search.right]}
               onCompare={compare}
               onPublish={setPublishing}
               onLoad={(revision) => change(revision)}

@@ -1,4 +1,4 @@
-import { Badge, Button, Group, Skeleton, Table, Text } from "@mantine/core";
+import { Badge, Button, Group, Skeleton, Stack, Table, Text, UnstyledButton } from "@mantine/core";
 import { IconArrowBackUp, IconRocketOff } from "@tabler/icons-react";
 import { useQueries } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
@@ -45,34 +45,41 @@ export function ReleasesTab({ application }: { application: Application }) {
             {t("releases.emptyDetail")}
           </Empty>
         ) : (
-          <Table.ScrollContainer minWidth={760}>
-            <Table highlightOnHover>
-              <Table.Thead>
-                <Table.Tr>
-                  <Table.Th>{t("column.release")}</Table.Th>
-                  <Table.Th>{t("column.state")}</Table.Th>
-                  <Table.Th>{t("column.file")}</Table.Th>
-                  <Table.Th>{t("column.revision")}</Table.Th>
-                  <Table.Th>{t("column.message")}</Table.Th>
-                  <Table.Th>{t("column.author")}</Table.Th>
-                  <Table.Th>{t("column.time")}</Table.Th>
-                  <Table.Th />
-                </Table.Tr>
-              </Table.Thead>
-              <Table.Tbody>
-                {entries.map((entry) => (
-                  <Row
-                    key={entry.release.id}
-                    entry={entry}
-                    onOpen={() => open(entry)}
-                    onRollback={
-                      canEdit && !entry.live && !isRunning(entry.release) ? () => setRolling(entry) : undefined
-                    }
-                  />
-                ))}
-              </Table.Tbody>
-            </Table>
-          </Table.ScrollContainer>
+          <>
+            <Table.ScrollContainer minWidth={760} visibleFrom="sm">
+              <Table highlightOnHover>
+                <Table.Thead>
+                  <Table.Tr>
+                    <Table.Th>{t("column.release")}</Table.Th>
+                    <Table.Th>{t("column.state")}</Table.Th>
+                    <Table.Th>{t("column.file")}</Table.Th>
+                    <Table.Th>{t("column.revision")}</Table.Th>
+                    <Table.Th>{t("column.message")}</Table.Th>
+                    <Table.Th>{t("column.author")}</Table.Th>
+                    <Table.Th>{t("column.time")}</Table.Th>
+                    <Table.Th />
+                  </Table.Tr>
+                </Table.Thead>
+                <Table.Tbody>
+                  {entries.map((entry) => (
+                    <Row
+                      key={entry.release.id}
+                      entry={entry}
+                      onOpen={() => open(entry)}
+                      onRollback={
+                        canEdit && !entry.live && !isRunning(entry.release) ? () => setRolling(entry) : undefined
+                      }
+                    />
+                  ))}
+                </Table.Tbody>
+              </Table>
+            </Table.ScrollContainer>
+            <Stack gap={0} hiddenFrom="sm">
+              {entries.map((entry) => (
+                <Card key={entry.release.id} entry={entry} onOpen={() => open(entry)} />
+              ))}
+            </Stack>
+          </>
         )}
       </Surface>
       {rolling && (
@@ -91,6 +98,51 @@ export function ReleasesTab({ application }: { application: Application }) {
   );
 }
 
+function Name({ release, live }: { release: Release; live: boolean }) {
+  const { t } = useTranslation();
+  return (
+    <Group gap={6} wrap="nowrap">
+      <Text fz="sm" fw={600}>
+        #{release.number}
+      </Text>
+      {live && (
+        <Badge size="sm" color="teal">
+          {t("history.live")}
+        </Badge>
+      )}
+      {release.kind === "rollback" && (
+        <Badge size="sm" color="grape">
+          {t("release.rollback")}
+        </Badge>
+      )}
+    </Group>
+  );
+}
+
+/** The same on a narrow screen; rolling back is offered where the release opens. */
+function Card({ entry, onOpen }: { entry: Entry; onOpen: () => void }) {
+  const { file, release, live } = entry;
+  return (
+    <UnstyledButton
+      px="sm"
+      py={9}
+      onClick={onOpen}
+      style={{ borderTop: "1px solid var(--mantine-color-default-border)" }}
+    >
+      <Group justify="space-between" wrap="nowrap">
+        <Name release={release} live={live} />
+        <ReleaseBadge state={release.state} />
+      </Group>
+      <Text fz="sm" lineClamp={2} mt={4}>
+        {release.message}
+      </Text>
+      <Text fz="xs" c="dimmed">
+        {file.key} · {release.author} · <Time value={release.created_at} />
+      </Text>
+    </UnstyledButton>
+  );
+}
+
 function Row({ entry, onOpen, onRollback }: { entry: Entry; onOpen: () => void; onRollback?: () => void }) {
   const { t } = useTranslation();
   const { file, release, live } = entry;
@@ -103,21 +155,7 @@ function Row({ entry, onOpen, onRollback }: { entry: Entry; onOpen: () => void; 
       onKeyDown={(event) => event.key === "Enter" && event.target === event.currentTarget && onOpen()}
     >
       <Table.Td>
-        <Group gap={6} wrap="nowrap">
-          <Text fz="sm" fw={600}>
-            #{release.number}
-          </Text>
-          {live && (
-            <Badge size="sm" color="teal" variant="filled">
-              {t("history.live")}
-            </Badge>
-          )}
-          {release.kind === "rollback" && (
-            <Badge size="sm" color="grape">
-              {t("release.rollback")}
-            </Badge>
-          )}
-        </Group>
+        <Name release={release} live={live} />
       </Table.Td>
       <Table.Td>
         <ReleaseBadge state={release.state} />

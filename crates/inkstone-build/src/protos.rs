@@ -16,7 +16,8 @@ use crate::Error;
 /// ```
 ///
 /// It holds one module per protobuf package (`shop.v1` is `shop::v1`) and `FILE_DESCRIPTOR_SET`, the encoded
-/// descriptors of the files and all they import, comments included, for gRPC reflection.
+/// descriptors of the files and all they import, comments included, for gRPC reflection. The crate needs `inkstone`
+/// (feature `grpc`), `prost` and `tonic` as dependencies.
 ///
 /// # Errors
 ///
@@ -87,6 +88,7 @@ impl Protos {
             .out_dir(dir)
             .include_file("modules.rs")
             .emit_rerun_if_changed(false)
+            .codec_path(CODEC)
             .compile_fds(self.descriptors)
             .map_err(failed)?;
         fs::write(dir.join("protos.bin"), self.encoded).map_err(failed)?;
@@ -94,6 +96,9 @@ impl Protos {
         fs::write(dir.join("protos.rs"), with_lints_off(&modules) + DESCRIPTORS).map_err(failed)
     }
 }
+
+/// Protobuf as ever, and messages shown in debug mode.
+const CODEC: &str = "::inkstone::grpc::Codec";
 
 const DESCRIPTORS: &str = r#"
 /// The encoded `FileDescriptorSet` of these files and their imports, for gRPC reflection.

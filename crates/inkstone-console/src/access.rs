@@ -195,7 +195,7 @@ fn is_https(console: &Console, headers: &HeaderMap) -> bool {
 /// Where a request comes from. Behind a trusted proxy, the last address that it added.
 fn address_of(console: &Console, request: &Parts) -> String {
     let forwarded = || {
-        let last = request.headers.get_all("x-forwarded-for").iter().last()?;
+        let last = request.headers.get_all("x-forwarded-for").iter().next_back()?;
         let address = last.to_str().ok()?.rsplit(',').next()?.trim().to_owned();
         (!address.is_empty()).then_some(address)
     };

@@ -13,7 +13,6 @@ const LARGEST_BODY: usize = 2 << 20;
 impl Console {
     /// The API and the front end, under the base path. Serve it with
     /// `into_make_service_with_connect_info::<SocketAddr>()`, so that it knows where requests come from.
-    #[must_use]
     pub fn router(&self) -> Router {
         let api = routes::router(self).layer(DefaultBodyLimit::max(LARGEST_BODY));
         let base = self.options.base_path.trim_end_matches('/');

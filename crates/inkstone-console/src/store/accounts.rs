@@ -74,14 +74,14 @@ impl Store {
         sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM accounts)")
             .fetch_one(&self.pool)
             .await
-            .map_err(|e| StoreError::new("look for accounts", e))
+            .map_err(|e| StoreError::new("look for accounts", &e))
     }
 
     pub(crate) async fn accounts(&self) -> Result<Vec<Account>, StoreError> {
         sqlx::query_as::<_, Row>("SELECT name, role, created_at, last_login_at FROM accounts ORDER BY name")
             .fetch_all(&self.pool)
             .await
-            .map_err(|e| StoreError::new("list the accounts", e))?
+            .map_err(|e| StoreError::new("list the accounts", &e))?
             .into_iter()
             .map(Row::account)
             .collect()
@@ -94,13 +94,13 @@ impl Store {
                 .bind(name)
                 .fetch_optional(&self.pool)
                 .await
-                .map_err(|e| StoreError::new("read an account", e))?;
+                .map_err(|e| StoreError::new("read an account", &e))?;
         Ok(row.and_then(|(hash, role)| Some((hash, Role::parse(&role)?))))
     }
 
     /// Replaces the setup token: only the newest link works.
     pub(crate) async fn put_setup_token(&self, token: &str, expires_at: i64) -> Result<(), StoreError> {
-        let failed = |e| StoreError::new("keep the setup token", e);
+        let failed = |e| StoreError::new("keep the setup token", &e);
         let mut change = self.change().await?;
         sqlx::query("DELETE FROM setup_tokens").execute(&mut *change).await.map_err(failed)?;
         sqlx::query("INSERT INTO setup_tokens (hash, expires_at) VALUES (?, ?)")
@@ -120,7 +120,7 @@ pub(crate) async fn take_setup_token(change: &mut Change, token: &str) -> Result
         .bind(time::now())
         .execute(&mut **change)
         .await
-        .map_err(|e| StoreError::new("use the setup token", e))?;
+        .map_err(|e| StoreError::new("use the setup token", &e))?;
     Ok(taken.rows_affected() == 1)
 }
 
@@ -128,7 +128,7 @@ pub(crate) async fn any_account(change: &mut Change) -> Result<bool, StoreError>
     sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM accounts)")
         .fetch_one(&mut **change)
         .await
-        .map_err(|e| StoreError::new("look for accounts", e))
+        .map_err(|e| StoreError::new("look for accounts", &e))
 }
 
 /// Adds an account; false when the name is taken.
@@ -148,7 +148,7 @@ pub(crate) async fn add_account(
     .bind(time::now())
     .execute(&mut **change)
     .await
-    .map_err(|e| StoreError::new("add an account", e))?;
+    .map_err(|e| StoreError::new("add an account", &e))?;
     Ok(added.rows_affected() == 1)
 }
 
@@ -162,7 +162,7 @@ pub(crate) async fn set_password(
         .bind(name)
         .execute(&mut **change)
         .await
-        .map_err(|e| StoreError::new("change a password", e))?;
+        .map_err(|e| StoreError::new("change a password", &e))?;
     Ok(())
 }
 
@@ -172,6 +172,6 @@ pub(crate) async fn note_login(change: &mut Change, name: &str) -> Result<(), St
         .bind(name)
         .execute(&mut **change)
         .await
-        .map_err(|e| StoreError::new("note a login", e))?;
+        .map_err(|e| StoreError::new("note a login", &e))?;
     Ok(())
 }

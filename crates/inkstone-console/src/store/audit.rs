@@ -74,7 +74,7 @@ impl Entry {
         .bind(self.after)
         .execute(&mut **change)
         .await
-        .map_err(|e| StoreError::new("write the audit log", e))?;
+        .map_err(|e| StoreError::new("write the audit log", &e))?;
         Ok(())
     }
 }
@@ -138,7 +138,7 @@ impl Store {
             .bind(limit + 1)
             .fetch_all(&self.pool)
             .await
-            .map_err(|e| StoreError::new("read the audit log", e))?;
+            .map_err(|e| StoreError::new("read the audit log", &e))?;
         let more = i64::try_from(rows.len()).is_ok_and(|len| len > limit);
         let items: Vec<_> =
             rows.into_iter().take(usize::try_from(limit).unwrap_or_default()).map(Row::item).collect();

@@ -17,8 +17,8 @@ enum Kind {
 }
 
 impl StoreError {
-    pub(crate) fn new(action: &'static str, error: sqlx::Error) -> Self {
-        let kind = match &error {
+    pub(crate) fn new(action: &'static str, error: &sqlx::Error) -> Self {
+        let kind = match error {
             sqlx::Error::Database(e) => kind_of(e.code().as_deref()),
             sqlx::Error::PoolTimedOut => Kind::Busy,
             sqlx::Error::Io(e) if e.kind() == std::io::ErrorKind::StorageFull => Kind::Full,

@@ -44,7 +44,7 @@ impl Store {
     /// Begins a change. It takes SQLite's write lock at once: a change that reads first and writes then would
     /// otherwise fail when another wrote in between.
     pub(crate) async fn change(&self) -> Result<Change, StoreError> {
-        self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(|e| StoreError::new("begin a change", e))
+        self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(|e| StoreError::new("begin a change", &e))
     }
 
     /// Whether the database answers.
@@ -52,12 +52,12 @@ impl Store {
         sqlx::query("SELECT 1")
             .execute(&self.pool)
             .await
-            .map_err(|e| StoreError::new("ask the database", e))?;
+            .map_err(|e| StoreError::new("ask the database", &e))?;
         Ok(())
     }
 }
 
 /// Makes a change last.
 pub(crate) async fn commit(change: Change) -> Result<(), StoreError> {
-    change.commit().await.map_err(|e| StoreError::new("commit a change", e))
+    change.commit().await.map_err(|e| StoreError::new("commit a change", &e))
 }

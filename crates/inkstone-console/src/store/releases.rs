@@ -249,7 +249,7 @@ impl Store {
             .bind(id)
             .fetch_optional(&self.pool)
             .await
-            .map_err(|e| StoreError::new("read a release", e))?
+            .map_err(|e| StoreError::new("read a release", &e))?
             .map(Row::release)
             .transpose()
     }
@@ -267,7 +267,7 @@ impl Store {
         .bind(limit)
         .fetch_all(&self.pool)
         .await
-        .map_err(|e| StoreError::new("list the releases", e))?
+        .map_err(|e| StoreError::new("list the releases", &e))?
         .into_iter()
         .map(Row::release)
         .collect()
@@ -280,7 +280,7 @@ impl Store {
         ))
         .fetch_all(&self.pool)
         .await
-        .map_err(|e| StoreError::new("list the open releases", e))?
+        .map_err(|e| StoreError::new("list the open releases", &e))?
         .into_iter()
         .map(Row::release)
         .collect()
@@ -292,7 +292,7 @@ impl Store {
         new: NewRelease<'_>,
         entry: Entry,
     ) -> Result<Release, StoreError> {
-        let failed = |e| StoreError::new("note a release", e);
+        let failed = |e| StoreError::new("note a release", &e);
         let mut change = self.change().await?;
         let file = file_row(&mut change, new.file).await?;
         let number: i64 =
@@ -351,7 +351,7 @@ impl Store {
         .bind(id)
         .execute(&mut *change)
         .await
-        .map_err(|e| StoreError::new("move a release on", e))?;
+        .map_err(|e| StoreError::new("move a release on", &e))?;
         if let (1, Some(entry)) = (moved.rows_affected(), entry) {
             entry.write(&mut change).await?;
         }

@@ -107,7 +107,7 @@ impl Store {
         .bind(limit)
         .fetch_all(&self.pool)
         .await
-        .map_err(|e| StoreError::new("list the revisions", e))?;
+        .map_err(|e| StoreError::new("list the revisions", &e))?;
         Ok(rows.into_iter().map(Row::revision).collect())
     }
 
@@ -131,7 +131,7 @@ impl Store {
         .bind(file)
         .fetch_optional(&mut *change)
         .await
-        .map_err(|e| StoreError::new("find the newest revision", e))?;
+        .map_err(|e| StoreError::new("find the newest revision", &e))?;
         if newest.as_ref().map(|(id, ..)| id.as_str()) != new.base {
             return Ok(Err(newest.map(|(id, ..)| id)));
         }
@@ -151,7 +151,7 @@ impl Store {
         .bind(time::now())
         .execute(&mut *change)
         .await
-        .map_err(|e| StoreError::new("save a revision", e))?;
+        .map_err(|e| StoreError::new("save a revision", &e))?;
         let before = newest.map(|(_, _, hash)| format!("sha256:{hash}"));
         entry.before(before).after(format!("sha256:{content_hash}")).write(&mut change).await?;
         super::commit(change).await?;
@@ -169,7 +169,7 @@ async fn find(pool: &SqlitePool, id: &str) -> Result<Option<Revision>, StoreErro
     .bind(id)
     .fetch_optional(pool)
     .await
-    .map_err(|e| StoreError::new("read a revision", e))?;
+    .map_err(|e| StoreError::new("read a revision", &e))?;
     Ok(row.map(Row::revision))
 }
 
@@ -185,5 +185,5 @@ pub(crate) async fn file_row(change: &mut Change, file: &FileId) -> Result<i64, 
     .bind(&file.key)
     .fetch_one(&mut **change)
     .await
-    .map_err(|e| StoreError::new("note a file", e))
+    .map_err(|e| StoreError::new("note a file", &e))
 }

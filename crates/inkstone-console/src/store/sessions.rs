@@ -24,7 +24,7 @@ impl Store {
         expiry: Expiry,
     ) -> Result<Option<(String, Role)>, StoreError> {
         let now = time::now();
-        let failed = |e| StoreError::new("read a session", e);
+        let failed = |e| StoreError::new("read a session", &e);
         let row: Option<(String, String, i64)> = sqlx::query_as(
             "SELECT accounts.name, accounts.role, sessions.seen_at
              FROM sessions JOIN accounts ON accounts.name = sessions.account
@@ -59,7 +59,7 @@ impl Store {
             .bind(now - expiry.absolute)
             .execute(&self.pool)
             .await
-            .map_err(|e| StoreError::new("forget old sessions", e))?;
+            .map_err(|e| StoreError::new("forget old sessions", &e))?;
         Ok(())
     }
 }
@@ -79,7 +79,7 @@ pub(crate) async fn add_session(
         .bind(now)
         .execute(&mut **change)
         .await
-        .map_err(|e| StoreError::new("begin a session", e))?;
+        .map_err(|e| StoreError::new("begin a session", &e))?;
     Ok(())
 }
 
@@ -88,7 +88,7 @@ pub(crate) async fn end_session(change: &mut Change, id: &str) -> Result<(), Sto
         .bind(hash(id))
         .execute(&mut **change)
         .await
-        .map_err(|e| StoreError::new("end a session", e))?;
+        .map_err(|e| StoreError::new("end a session", &e))?;
     Ok(())
 }
 
@@ -103,6 +103,6 @@ pub(crate) async fn end_other_sessions(
         .bind(hash(keep))
         .execute(&mut **change)
         .await
-        .map_err(|e| StoreError::new("end the other sessions", e))?;
+        .map_err(|e| StoreError::new("end the other sessions", &e))?;
     Ok(())
 }

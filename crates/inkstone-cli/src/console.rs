@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use inkstone::config::{Addr, Code, Fault, Severity, check_text};
+use inkstone::config::{Code, Fault, Severity, check_text};
 use inkstone::governor::Governor;
 use inkstone::http::HttpServerConfig;
 use inkstone::prelude::*;
@@ -58,7 +58,7 @@ pub(crate) struct ConsoleConfig {
     /// The path it is served under.
     pub base_path: String,
     /// Its address as browsers see it, such as `https://console.example`. Empty takes each request's own.
-    pub public_url: Addr,
+    pub public_url: String,
     /// Whether `X-Forwarded-For` and `X-Forwarded-Proto` are believed: only behind a proxy that sets them.
     pub trust_forwarded: bool,
     /// What people call the cluster.
@@ -74,7 +74,7 @@ impl Default for ConsoleConfig {
         let options = Options::default();
         Self {
             base_path: options.base_path,
-            public_url: Addr::default(),
+            public_url: options.public_url,
             trust_forwarded: options.trust_forwarded,
             cluster: "local".to_owned(),
             kubeconfig: String::new(),
@@ -135,7 +135,7 @@ pub(crate) async fn open(app: &App, kubeconfig: Option<&Path>) -> Result<Opened>
     let cluster = Cluster::connect(&config.cluster, kubeconfig.or(configured)).await?;
     let options = Options {
         base_path: config.base_path.clone(),
-        public_url: config.public_url.to_string(),
+        public_url: config.public_url.clone(),
         trust_forwarded: config.trust_forwarded,
         proof_deadline: config.proof_deadline.get(),
         build: serde_json::from_value(serde_json::to_value(app.handle().build_info())?)?,
@@ -147,7 +147,7 @@ pub(crate) async fn open(app: &App, kubeconfig: Option<&Path>) -> Result<Opened>
     let url = if config.public_url.is_empty() {
         format!("http://{}:{}", address.host, address.port)
     } else {
-        config.public_url.to_string()
+        config.public_url.clone()
     };
     let url = format!("{}/{}", url.trim_end_matches('/'), config.base_path.trim_matches('/'));
     let url = url.trim_end_matches('/').to_owned();

@@ -27,13 +27,22 @@ fn first_user_frame(trace: &str) -> Option<String> {
 
 fn is_user_code(symbol: &str, at: &str) -> bool {
     let symbol = symbol.trim_start_matches(['<', '&', '(']);
-    let ours = symbol.split("::").next().is_some_and(|krate| INKSTONE.contains(&krate));
+    // Without full debug information an inlined frame has the symbol of the function it was inlined into, or none:
+    // then only the folder of its crate tells.
+    let ours = symbol.split("::").next().is_some_and(is_inkstone) || at.split('/').any(is_inkstone);
     let foreign = ["/rustc/", "/registry/src/", "/git/checkouts/", "/rustlib/src/"]
         .iter()
         .any(|part| at.contains(part));
     // build scripts write generated code below target/…/build/NAME-HASH/out
     let generated = at.contains("/build/") && at.contains("/out/");
     !ours && !foreign && !generated
+}
+
+/// Whether this is the name of one of our crates, as a module or as a folder: `inkstone-guard`, `inkstone-guard-0.1.0`.
+fn is_inkstone(name: &str) -> bool {
+    let (name, version) = name.split_once("-0.").unwrap_or((name, ""));
+    let version = version.chars().all(|c| c.is_ascii_digit() || c == '.');
+    version && INKSTONE.contains(&name.replace('-', "_").as_str())
 }
 
 const INKSTONE: &[&str] = &[
@@ -73,6 +82,10 @@ mod tests {
    6: storefront::main
              at ./examples/shop/storefront/src/main.rs:9:1";
         assert_eq!(first_user_frame(trace).as_deref(), Some("examples/shop/storefront/src/main.rs:31:44"));
+        let inlined = "   0: tokio::runtime::park
+             at ./crates/inkstone-guard/src/http.rs:107:31
+             at ./src/main.rs:3:4";
+        assert_eq!(first_user_frame(inlined).as_deref(), Some("src/main.rs:3:4"));
         assert_eq!(first_user_frame("   0: a\n      at /rustc/x/y.rs:1:1"), None);
     }
 }

@@ -128,7 +128,7 @@ impl Runner<'_> {
             container.ready = ready;
             container.state = State::Running { since: Timestamp::now() };
         });
-        self.normal("Started", &format!("Started container {} as process {pid}", self.spec.name));
+        self.normal("Started", &format!("Started container {}", self.spec.name));
         Ok((process, prepared, probes))
     }
 

@@ -35,7 +35,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{PathBuf, absolute};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -74,11 +74,28 @@ pub struct Options {
     pub shutdown_grace: Duration,
 }
 
+impl Options {
+    /// Containers run in directories of their own, where a relative path would mean something else.
+    fn absolute(mut self) -> io::Result<Self> {
+        self.state_dir = absolute(self.state_dir)?;
+        self.bin_dirs = self.bin_dirs.into_iter().map(absolute).collect::<io::Result<_>>()?;
+        self.kubeconfig = absolute(self.kubeconfig)?;
+        // A bare name is looked up in PATH.
+        if let Some(program) =
+            self.shim.first_mut().filter(|program| program.as_encoded_bytes().contains(&b'/'))
+        {
+            *program = absolute(PathBuf::from(&*program))?.into_os_string();
+        }
+        Ok(self)
+    }
+}
+
 /// Runs the pods of the store until `stop`, and then ends every process before it returns.
 ///
 /// # Errors
 /// When the shim cannot be started or the state directory cannot be used.
 pub async fn run(store: Store, options: Options, stop: CancellationToken) -> io::Result<()> {
+    let options = options.absolute()?;
     let pods_dir = options.state_dir.join("pods");
     clean(&store, &pods_dir)?;
     let spawner = Spawner::start(options.shim.clone())?;

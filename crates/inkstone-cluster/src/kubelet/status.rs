@@ -96,7 +96,7 @@ impl ContainerState {
         before: Option<&v1::ContainerStatus>,
         waits_for: &'static str,
     ) -> Self {
-        let last = before.and_then(|status| last_run(status));
+        let last = before.and_then(last_run);
         Self {
             name: container.name.clone(),
             image: container.image.clone().unwrap_or_default(),

@@ -6,7 +6,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt, fs, io,
+    fmt, fs,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
@@ -119,7 +119,7 @@ impl Watch {
         let start = Instant::now();
         loop {
             let files = self.settings.files();
-            self.follow(&Chain::of(&files));
+            self.follow_all(&files);
             let now = Layers::fingerprint(&files);
             if now == self.seen {
                 return Ok(());
@@ -140,6 +140,19 @@ impl Watch {
         }
     }
 
+    /// Watches whatever leads to the files. What changes while the watches are set would go unseen, so this
+    /// looks again until nothing has.
+    fn follow_all(&mut self, files: &[PathBuf]) {
+        for _ in 0..10 {
+            let chain = Chain::of(files);
+            self.follow(&chain);
+            let followed = chain.dirs.iter().all(|dir| self.dirs.get(dir).copied() == identity(dir));
+            if followed && Chain::of(files) == chain {
+                break;
+            }
+        }
+    }
+
     /// Watches the directories of these chains and no others.
     fn follow(&mut self, chain: &Chain) {
         let mut names = chain.names.clone();
@@ -147,7 +160,7 @@ impl Watch {
         *self.names.lock().unwrap_or_else(PoisonError::into_inner) = names;
         let Some(watcher) = &mut self.watcher else { return };
         self.dirs.retain(|dir, known| {
-            let keep = chain.dirs.contains(dir) && identity(dir).is_ok_and(|now| now == *known);
+            let keep = chain.dirs.contains(dir) && identity(dir) == Some(*known);
             if !keep {
                 // The kernel has forgotten a directory that is gone by itself.
                 let _ = watcher.unwatch(dir);
@@ -158,13 +171,12 @@ impl Watch {
             if self.dirs.contains_key(dir) {
                 continue;
             }
-            let watched = watcher.watch(dir, RecursiveMode::NonRecursive).map_err(|error| error.to_string());
-            match watched.and_then(|()| identity(dir).map_err(|error| error.to_string())) {
-                Ok(identity) => {
-                    self.dirs.insert(dir.clone(), identity);
-                }
+            let Some(before) = identity(dir) else { continue };
+            match watcher.watch(dir, RecursiveMode::NonRecursive) {
+                // If another directory took its place meanwhile, the next look sees the difference.
+                Ok(()) => drop(self.dirs.insert(dir.clone(), before)),
                 Err(error) => {
-                    tracing::debug!(dir = %dir.display(), error, "cannot watch; looking every {POLL:?}")
+                    tracing::debug!(dir = %dir.display(), %error, "cannot watch; looking every {POLL:?}");
                 }
             }
         }
@@ -217,12 +229,12 @@ fn is_empty(file: &Path) -> bool {
 type Identity = (u64, u64);
 
 #[cfg(unix)]
-fn identity(dir: &Path) -> io::Result<Identity> {
+fn identity(dir: &Path) -> Option<Identity> {
     use std::os::unix::fs::MetadataExt;
-    fs::metadata(dir).map(|metadata| (metadata.dev(), metadata.ino()))
+    fs::metadata(dir).ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
 #[cfg(not(unix))]
-fn identity(dir: &Path) -> io::Result<Identity> {
-    fs::metadata(dir).map(|_| (0, 0))
+fn identity(dir: &Path) -> Option<Identity> {
+    fs::metadata(dir).ok().map(|_| (0, 0))
 }

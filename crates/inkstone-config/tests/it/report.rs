@@ -129,12 +129,15 @@ fn a_missing_table_names_the_nearest() {
     let problems = settings.problems();
     check(
         &problems,
-        &[(
-            Code::MissingTable,
-            "redis.sesion",
-            None,
-            "no table `[redis.sesion]`; there is `[redis.session]`",
-        )],
+        &[
+            (
+                Code::MissingTable,
+                "redis.sesion",
+                None,
+                "no table `[redis.sesion]`; there is `[redis.session]`",
+            ),
+            (Code::MissingTable, "redis.goods", None, "no table `[redis.goods]`; there is `[redis.session]`"),
+        ],
     );
     assert!(problems.to_string().contains("  config/local.toml: no table"), "{problems}");
 }

@@ -14,7 +14,10 @@ pub(crate) fn of_port(port: u16) -> Option<String> {
     if sockets.is_empty() {
         return None;
     }
-    let processes = fs::read_dir("/proc").ok()?.filter_map(Result::ok);
+    let entries = fs::read_dir("/proc").ok()?.filter_map(Result::ok);
+    // Beside processes there are `self` and `thread-self`, which would name no pid.
+    let processes =
+        entries.filter(|entry| entry.file_name().to_str().is_some_and(|name| name.parse::<u32>().is_ok()));
     let holder = processes.map(|process| process.path()).find(|process| holds(process, &sockets))?;
     let pid = holder.file_name()?.to_str()?;
     let name = fs::read_to_string(holder.join("comm")).ok()?;

@@ -56,8 +56,9 @@ impl Connections {
         let connections = self.clone();
         async move {
             // hyper's own time-out starts once it knows the version, which takes a byte.
+            let mut byte = [0];
             let spoke = tokio::select! {
-                spoke = tokio::time::timeout(connections.first_byte, stream.readable()) => matches!(spoke, Ok(Ok(()))),
+                spoke = tokio::time::timeout(connections.first_byte, stream.peek(&mut byte)) => matches!(spoke, Ok(Ok(1..))),
                 () = stopping.cancelled() => false,
             };
             if spoke {

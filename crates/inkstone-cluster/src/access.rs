@@ -14,7 +14,8 @@ use std::{
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use rand::Rng;
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
 };
 use rustls::{
     ServerConfig,
@@ -121,17 +122,24 @@ fn kept(path: &Path) -> io::Result<Option<String>> {
 fn write_private(path: &Path, text: &str) -> io::Result<()> {
     let explain = |e: io::Error| io::Error::new(e.kind(), format!("cannot write {}: {e}", path.display()));
     let new = path.with_extension("new");
-    let mut file =
-        fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new).map_err(explain)?;
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&new)
+        .map_err(explain)?;
     file.write_all(text.as_bytes()).map_err(explain)?;
     fs::rename(&new, path).map_err(explain)
 }
 
 fn damaged(path: &Path, why: &dyn std::fmt::Display) -> io::Error {
-    let message = format!("cannot use {}: {why}. Delete the directory it is in to begin anew", path.display());
+    let message =
+        format!("cannot use {}: {why}. Delete the directory it is in to begin anew", path.display());
     io::Error::new(io::ErrorKind::InvalidData, message)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "map_err gives the error away")]
 fn failed(error: rcgen::Error) -> io::Error {
     io::Error::other(format!("cannot make the cluster's certificates: {error}"))
 }

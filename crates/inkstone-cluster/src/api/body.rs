@@ -70,7 +70,9 @@ pub(super) fn yaml(body: &Bytes) -> Result<Value, ApiError> {
     let wrong =
         |e: &dyn std::fmt::Display| ApiError::bad_request(format!("cannot read the body as YAML: {e}"));
     let text = std::str::from_utf8(body).map_err(|e| wrong(&e))?;
-    serde_saphyr::from_str(text).map_err(|e| wrong(&e))
+    // As in YAML 1.2: an object may be called `y` or `no`.
+    let options = serde_saphyr::options! { strict_booleans: true };
+    serde_saphyr::from_str_with_options(text, options).map_err(|e| wrong(&e))
 }
 
 pub(super) fn unsupported(media: &str, accepted: &str) -> ApiError {

@@ -26,7 +26,7 @@ pub(super) fn answer(route: &Route, host: &str, form: Form) -> Option<Answer> {
             "serverAddressByClientCIDRs": [{ "clientCIDR": "0.0.0.0/0", "serverAddress": host }],
         }),
         Route::Groups => {
-            let groups: Vec<_> = groups().into_iter().map(|g| group(&g)).collect();
+            let groups: Vec<_> = groups().into_iter().map(group).collect();
             json!({ "kind": "APIGroupList", "apiVersion": "v1", "groups": groups })
         }
         Route::Group(name) if groups().contains(name.as_str()) => {

@@ -154,7 +154,10 @@ mod tests {
     use super::*;
     use crate::store::{DEPLOYMENTS, PODS};
 
-    fn check(path: &str, expected: Option<(&'static Resource, Option<&str>, Option<&str>, Option<&str>)>) {
+    /// Resource, namespace, name and subresource.
+    type Parts<'a> = (&'static Resource, Option<&'a str>, Option<&'a str>, Option<&'a str>);
+
+    fn check(path: &str, expected: Option<Parts<'_>>) {
         let expected = expected.map_or(Route::Unknown, |(resource, namespace, name, subresource)| {
             let owned = |s: Option<&str>| s.map(str::to_owned);
             let (namespace, name, subresource) = (owned(namespace), owned(name), owned(subresource));

@@ -126,7 +126,7 @@ impl Write<'_> {
         let force = self.query.flag("force");
         let answer = loop {
             let applied_here = self.store.modify(resource, self.target.home(), name, self.part, |live| {
-                apply::apply(live, &applied, self.part, &manager, force)?;
+                apply::apply(resource, live, &applied, self.part, &manager, force)?;
                 body::check(resource, live, Strictness::Ignore).map(|_| ())
             });
             match applied_here {

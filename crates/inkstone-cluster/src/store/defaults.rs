@@ -38,8 +38,21 @@ pub(super) fn begin(resource: &Resource, object: &mut Object) {
     }
 }
 
+/// What the server gave and a writer may leave out.
+pub(super) fn carry(resource: &Resource, old: &Object, new: &mut Object) {
+    if resource.plural != "services" || new["spec"]["type"] == "ExternalName" {
+        return;
+    }
+    let spec = table_mut(new, "spec");
+    for given in ["clusterIP", "clusterIPs"] {
+        if let Some(value) = old["spec"].get(given) {
+            put(spec, given, value.clone());
+        }
+    }
+}
+
 /// What holds after every write.
-pub(super) fn complete(resource: &Resource, object: &mut Object) {
+pub(crate) fn complete(resource: &Resource, object: &mut Object) {
     match resource.plural {
         "pods" => pod_spec(&mut object["spec"]),
         "deployments" => deployment(table_mut(object, "spec")),

@@ -22,6 +22,7 @@ use std::{
 
 use tokio::sync::watch as latest;
 
+pub(crate) use self::defaults::complete;
 pub use self::{
     defaults::SERVICE_NETWORK,
     error::{ApiError, Cause},

@@ -133,7 +133,8 @@ impl FieldRequirement {
             Object::String(text) => *text == self.value,
             Object::Array(list) => list.iter().any(|ip| ip["ip"].as_str() == Some(&self.value)),
             Object::Object(table) => table.get("component").and_then(Object::as_str) == Some(&self.value),
-            other => other.to_string() == self.value,
+            Object::Bool(flag) => self.value == if *flag { "true" } else { "false" },
+            Object::Number(number) => self.value.parse::<serde_json::Number>().is_ok_and(|n| n == *number),
         };
         holds == self.equal
     }

@@ -87,12 +87,12 @@ impl Store {
         }
         defaults::begin(resource, &mut object);
         defaults::complete(resource, &mut object);
+        finish(&mut object);
         if resource == SERVICES {
             let taken = |ip: &str| state.of(SERVICES, None).any(|s| s["spec"]["clusterIP"] == *ip);
             defaults::cluster_ip(&mut object, taken);
         }
         validate::object(resource, &object, None)?;
-        finish(&mut object);
         let key = (namespace, name);
         self.put(&mut state, resource, key, None, object)
     }
@@ -133,6 +133,7 @@ impl Store {
             change(&mut new)?;
             settle(resource, part, &old, &mut new)?;
             if part == Part::Main {
+                defaults::carry(resource, &old, &mut new);
                 defaults::complete(resource, &mut new);
             }
             finish(&old, &mut new);

@@ -108,7 +108,10 @@ impl Answer {
     pub(crate) fn refused(self, code: u16, reason: &str) -> String {
         assert_eq!(self.code, code, "{}", self.text);
         let status = &self.body;
-        assert_eq!((&status["kind"], &status["status"], &status["code"]), (&"Status".into(), &"Failure".into(), &code.into()));
+        assert_eq!(
+            (&status["kind"], &status["status"], &status["code"]),
+            (&"Status".into(), &"Failure".into(), &code.into())
+        );
         assert_eq!(status["reason"], reason, "{status}");
         status["message"].as_str().unwrap().to_owned()
     }

@@ -67,7 +67,10 @@ async fn too_old_a_version_is_an_error_event_not_an_http_error() {
     let mut events = client.watch(CONFIGMAPS, "resourceVersion=1").await;
     assert_eq!(events.code, 200);
     let (kind, status) = events.next().await.unwrap();
-    assert_eq!((kind.as_str(), &status["code"], &status["reason"]), ("ERROR", &410.into(), &"Expired".into()));
+    assert_eq!(
+        (kind.as_str(), &status["code"], &status["reason"]),
+        ("ERROR", &410.into(), &"Expired".into())
+    );
     assert!(events.next().await.is_none(), "the stream ends");
     // A watch that asks for the state first has no use for the old version.
     let query = "resourceVersion=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true\

@@ -1,4 +1,6 @@
 //! The cluster from outside.
+#![allow(clippy::unwrap_used, reason = "a test says what went wrong by failing")]
+
 mod applying;
 mod client;
 mod controllers;

@@ -101,7 +101,8 @@ async fn a_version_can_be_asked_for_exactly_or_at_least() {
     client.delete(&format!("{CONFIGMAPS}/a"), &Value::Null).await.expect(200);
     let query = |extra: &str| format!("{CONFIGMAPS}?fieldSelector=metadata.name%3Da&{extra}");
     let then = version(&made);
-    let exact = client.get(&query(&format!("resourceVersion={then}&resourceVersionMatch=Exact"))).await.expect(200);
+    let exact =
+        client.get(&query(&format!("resourceVersion={then}&resourceVersionMatch=Exact"))).await.expect(200);
     assert_eq!((names(&exact), version(&exact)), (vec!["a"], then));
     let newer = client.get(&query(&format!("resourceVersion={then}"))).await.expect(200);
     assert_eq!(names(&newer), Vec::<&str>::new());
@@ -116,15 +117,22 @@ async fn tables_and_partial_objects_are_given_when_asked_for() {
     let (_fixture, client) = start().await;
     create_mine(&client, &["a"]).await;
     let path = format!("{CONFIGMAPS}?{MINE}");
-    let table = client.get_as(&path, "application/json;as=Table;v=v1;g=meta.k8s.io,application/json").await.expect(200);
+    let table = client
+        .get_as(&path, "application/json;as=Table;v=v1;g=meta.k8s.io,application/json")
+        .await
+        .expect(200);
     let columns: Vec<_> = table["columnDefinitions"].as_array().unwrap().iter().map(|c| &c["name"]).collect();
     assert_eq!(columns, ["Name", "Data", "Age"]);
     let row = &table["rows"][0];
     assert_eq!((&row["cells"][0], &row["cells"][1]), (&"a".into(), &1.into()));
     assert_eq!(row["object"]["kind"], "PartialObjectMetadata");
-    let bare = client.get_as(&format!("{path}&includeObject=None"), "application/json;as=Table;v=v1").await.expect(200);
+    let bare = client
+        .get_as(&format!("{path}&includeObject=None"), "application/json;as=Table;v=v1")
+        .await
+        .expect(200);
     assert!(bare["rows"][0].get("object").is_none());
-    let partial = client.get_as(&path, "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1").await;
+    let partial =
+        client.get_as(&path, "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1").await;
     let partial = partial.expect(200);
     assert_eq!(partial["kind"], "PartialObjectMetadataList");
     assert!(partial["items"][0].get("data").is_none(), "{partial}");

@@ -48,7 +48,8 @@ async fn wrong_objects_are_refused_with_the_field() {
     let mut odd_type = deployment("a");
     odd_type["spec"]["replicas"] = "many".into();
     let mut unmounted = deployment("a");
-    unmounted["spec"]["template"]["spec"]["containers"][0]["volumeMounts"] = json!([{ "name": "x", "mountPath": "/x" }]);
+    unmounted["spec"]["template"]["spec"]["containers"][0]["volumeMounts"] =
+        json!([{ "name": "x", "mountPath": "/x" }]);
     let mut elsewhere = config_map("a", "1");
     elsewhere["metadata"]["namespace"] = "kube-system".into();
     for (path, body, code, reason, says) in [
@@ -57,8 +58,20 @@ async fn wrong_objects_are_refused_with_the_field() {
         (DEPLOYMENTS, unmounted, 422, "Invalid", "volumeMounts[0].name: Not found"),
         (CONFIGMAPS, config_map("Not_A_Name", "1"), 422, "Invalid", "metadata.name"),
         (CONFIGMAPS, json!({ "metadata": {} }), 422, "Invalid", "name or generateName"),
-        (CONFIGMAPS, json!({ "kind": "Secret", "metadata": { "name": "a" } }), 400, "BadRequest", "ConfigMap"),
-        (CONFIGMAPS, json!({ "metadata": { "name": "a" }, "data": { "a/b": "" } }), 422, "Invalid", "data[a/b]"),
+        (
+            CONFIGMAPS,
+            json!({ "kind": "Secret", "metadata": { "name": "a" } }),
+            400,
+            "BadRequest",
+            "ConfigMap",
+        ),
+        (
+            CONFIGMAPS,
+            json!({ "metadata": { "name": "a" }, "data": { "a/b": "" } }),
+            422,
+            "Invalid",
+            "data[a/b]",
+        ),
         (CONFIGMAPS, elsewhere, 400, "BadRequest", "namespace"),
         ("/api/v1/namespaces/none/configmaps", config_map("a", "1"), 404, "NotFound", "namespaces \"none\""),
     ] {
@@ -78,7 +91,8 @@ async fn bodies_of_other_formats_are_refused_and_yaml_is_read() {
     let yaml_block = "kind: ConfigMap\napiVersion: v1\nmetadata: {name: y}\ndata:\n  a: |\n    x = 1\n";
     assert_eq!(send("application/yaml", yaml_block).await.expect(201)["data"]["a"], "x = 1\n");
     send("application/yaml", yaml).await.refused(400, "BadRequest");
-    let message = send("application/vnd.kubernetes.protobuf", "k8s\0...").await.refused(415, "UnsupportedMediaType");
+    let message =
+        send("application/vnd.kubernetes.protobuf", "k8s\0...").await.refused(415, "UnsupportedMediaType");
     assert!(message.contains("kubectl apply -f"), "it says what to do: {message}");
     send("text/csv", "a,b").await.refused(415, "UnsupportedMediaType");
     send("application/json", "{").await.refused(400, "BadRequest");
@@ -153,7 +167,10 @@ async fn patches_of_each_kind_change_the_object() {
     let strategic = json!({ "spec": { "template": { "spec": { "containers": [{ "name": "main", "env": [{ "name": "A", "value": "1" }] }] } } } });
     let patched = client.patch("strategic-merge", &path, &strategic).await.expect(200);
     let container = &patched["spec"]["template"]["spec"]["containers"][0];
-    assert_eq!((&container["env"][0]["name"], &container["image"]), (&"A".into(), &"inkstone.local/sh".into()));
+    assert_eq!(
+        (&container["env"][0]["name"], &container["image"]),
+        (&"A".into(), &"inkstone.local/sh".into())
+    );
     assert_eq!(patched["metadata"]["generation"], 2, "a change of the spec is counted");
     let stale = json!({ "metadata": { "resourceVersion": "2" }, "spec": { "paused": true } });
     client.patch("merge", &path, &stale).await.refused(409, "Conflict");

@@ -11,7 +11,7 @@ use super::super::schema::{self, List};
 pub(super) struct Fields {
     /// Whether the field itself is in the set, besides what is below it.
     pub(super) own: bool,
-    pub(super) below: BTreeMap<Step, Fields>,
+    pub(super) below: BTreeMap<Step, Self>,
 }
 
 /// One step of a path: a field's name, a list item's keys or a set's value.
@@ -179,7 +179,7 @@ impl Step {
                 // A key that the item leaves out has its default: TCP is the only one there is.
                 keys.iter().all(|(key, value)| item.get(key).map_or(value == "TCP", |found| found == value))
             }
-            Self::Value(value) => item.to_string() == *value,
+            Self::Value(value) => serde_json::from_str::<Value>(value).is_ok_and(|v| v == *item),
             Self::Field(_) | Self::Index(_) => false,
         }
     }

@@ -136,10 +136,10 @@ impl Managed {
         let was = Self::of(before).unwrap_or_default();
         let owned = was.0.iter().find(|e| e.manager == *manager).map(|e| e.fields.clone());
         let same = same_content(before, after);
-        if let Some(entry) = self.0.iter_mut().find(|e| e.manager == *manager) {
-            if !same || owned.as_ref() != Some(&entry.fields) {
-                entry.time = object::now();
-            }
+        if let Some(entry) = self.0.iter_mut().find(|e| e.manager == *manager)
+            && (!same || owned.as_ref() != Some(&entry.fields))
+        {
+            entry.time = object::now();
         }
     }
 

@@ -9,7 +9,7 @@ pub(super) use managed::{Manager, Operation, track};
 use serde_json::Value;
 
 use self::{fields::Fields, managed::Managed};
-use crate::store::{ApiError, Cause, Object, Part, object};
+use crate::store::{self, ApiError, Cause, Object, Part, Resource, object};
 
 /// What the server sets itself and nobody owns.
 const OWN: &[&str] = &[
@@ -32,6 +32,7 @@ const OWN: &[&str] = &[
 /// # Errors
 /// 409 with one cause per field that another manager owns with another value, unless `force`.
 pub(super) fn apply(
+    resource: &Resource,
     live: &mut Object,
     applied: &Value,
     part: Part,
@@ -40,13 +41,16 @@ pub(super) fn apply(
 ) -> Result<(), ApiError> {
     let mut managed = Managed::of(live)?;
     let set = Fields::of(&owned_part(applied, part));
-    let conflicts = managed.conflicts(manager, &set, live, applied);
+    let before = live.clone();
+    merge::lay_over(live, applied_part(applied, part), &mut Vec::new());
+    // What was applied may be what is there, but for defaults.
+    let mut completed = live.clone();
+    store::complete(resource, &mut completed);
+    let conflicts = managed.conflicts(manager, &set, &before, &completed);
     if !conflicts.is_empty() && !force {
         return Err(conflict(&conflicts));
     }
-    let before = live.clone();
     let last = managed.swap(manager, &set);
-    merge::lay_over(live, applied_part(applied, part), &mut Vec::new());
     merge::remove(live, &last.unclaimed_by(&managed.all()));
     managed.stamp(manager, &before, live);
     managed.write(live);

@@ -162,7 +162,6 @@ fn a_file_written_in_two_parts_is_never_refused() {
         let (first, second) = whole.split_at(20);
         let mut file = fs::File::create(app.file()).unwrap();
         file.write_all(first.as_bytes()).unwrap();
-        file.sync_all().unwrap();
         file.write_all(second.as_bytes()).unwrap();
         drop(file);
         app.arrives(limit);

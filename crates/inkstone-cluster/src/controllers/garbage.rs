@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use super::RETRY;
 use super::feed::{Change, Feed};
 use super::owner::{self, references};
 use crate::store::{
@@ -24,18 +25,25 @@ const EVENT_SWEEP: Duration = Duration::from_secs(300);
 pub(super) async fn collect(store: Store, stop: CancellationToken) {
     let kinds: Vec<_> = RESOURCES.iter().copied().filter(|resource| *resource != EVENTS).collect();
     let mut feed = Feed::new(&store, &kinds);
+    let mut failed = false;
     loop {
-        let first = tokio::select! {
+        let mut due = tokio::select! {
             () = stop.cancelled() => return,
-            change = feed.next() => change,
+            change = feed.next() => match change {
+                Some(change) => matters(&change),
+                None => return,
+            },
+            () = tokio::time::sleep(RETRY), if failed => true,
         };
-        let Some(first) = first else { return };
-        let mut due = matters(&first);
         while let Some(Some(change)) = feed.next().now_or_never() {
             due |= matters(&change);
         }
-        if due && let Err(error) = sweep(&store) {
-            tracing::warn!(%error, "cannot remove objects without owners; trying again at the next change");
+        if due || failed {
+            let swept = sweep(&store);
+            failed = swept.is_err();
+            if let Err(error) = swept {
+                tracing::warn!(%error, "cannot remove objects without owners; trying again soon");
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The life of one pod: an address, volumes, init containers, containers, and the end of them all.
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::fs;
 use std::io;
 use std::net::Ipv4Addr;
@@ -13,8 +14,8 @@ use futures::future::join_all;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Container, ContainerStatus, Pod};
 use serde_json::Value;
-use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep};
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::atomic;
@@ -25,6 +26,9 @@ use super::sources::{Kind, StoreSources};
 use super::status::{ContainerState, PodState, RestartPolicy};
 use super::volumes::{self, Content};
 use crate::store::{self, ApiError, DeleteOptions, Object, Part, object};
+
+/// When something that could not be written is tried again.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// What the kubelet tells a pod.
 #[derive(Debug)]
@@ -47,6 +51,8 @@ pub(crate) struct PodRun {
     pub(crate) sources_changed: watch::Sender<u64>,
     ip: OnceLock<Ipv4Addr>,
     state: Mutex<PodState>,
+    /// A status could not be written, because the disk is full for example.
+    unwritten: Notify,
 }
 
 impl PodRun {
@@ -72,7 +78,16 @@ impl PodRun {
             generation: pod.metadata.generation,
         };
         let (sources_changed, _) = watch::channel(0);
-        Self { node, object, pod, dir, sources_changed, ip: OnceLock::new(), state: Mutex::new(state) }
+        Self {
+            node,
+            object,
+            pod,
+            dir,
+            sources_changed,
+            ip: OnceLock::new(),
+            state: Mutex::new(state),
+            unwritten: Notify::new(),
+        }
     }
 
     /// Runs the pod until it is deleted or the kubelet shuts down.
@@ -85,9 +100,11 @@ impl PodRun {
         let mut leaving = false;
         {
             let mut work = pin!(self.work(stopping, changed));
+            let mut rewriting = pin!(self.rewrite_status());
             while !(finished && (deleted || leaving)) {
                 tokio::select! {
                     () = &mut work, if !finished => finished = true,
+                    never = &mut rewriting => match never {},
                     message = inbox.recv(), if !leaving => match message {
                         Some(Message::Pod(object)) => deleted |= self.note_deletion(&object, &stop),
                         // The receiver lives in `work`, which may be done.
@@ -216,14 +233,22 @@ impl PodRun {
 
     /// Brings each change of a ConfigMap or Secret into the volumes, one after the other.
     async fn follow_sources(&self, changes: &mut mpsc::UnboundedReceiver<(Kind, Arc<Object>)>) {
-        while let Some((kind, object)) = changes.recv().await {
-            if let Err(message) = self.write_volumes(Some((kind, &object))).await {
+        let mut failed = false;
+        loop {
+            let next = if failed { timeout(RETRY, changes.recv()).await } else { Ok(changes.recv().await) };
+            let changed = match &next {
+                Ok(Some((kind, object))) => Some((*kind, &**object)),
+                // The pod keeps the other end as long as this is polled.
+                Ok(None) => return std::future::pending().await,
+                Err(_) => None,
+            };
+            let written = self.write_volumes(changed).await;
+            failed = written.is_err();
+            if let Err(message) = written {
                 self.node.recorder.warning(&*self.object, "FailedMount", &message);
             }
             self.sources_changed.send_modify(|count| *count += 1);
         }
-        // The pod keeps the other end as long as this is polled.
-        std::future::pending().await
     }
 
     async fn run_containers(&self, stop: &Stop) {
@@ -272,8 +297,23 @@ impl PodRun {
                 object["status"] = state.status(&object["status"], now);
                 Ok(())
             });
-        if let Err(error) = written {
-            tracing::warn!(pod = self.name(), namespace = self.namespace(), %error, "pod status not written");
+        match written {
+            Ok(_) => {}
+            // Removed by force, while its end is still being worked on.
+            Err(error) if error.code() == 404 => {}
+            Err(error) => {
+                tracing::warn!(pod = self.name(), namespace = self.namespace(), %error, "pod status not written");
+                self.unwritten.notify_one();
+            }
+        }
+    }
+
+    /// Tries again what could not be written.
+    async fn rewrite_status(&self) -> Infallible {
+        loop {
+            self.unwritten.notified().await;
+            sleep(RETRY).await;
+            self.change(|_| {});
         }
     }
 

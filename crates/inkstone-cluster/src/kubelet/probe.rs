@@ -14,6 +14,8 @@ use super::process::Spawner;
 
 /// First and longest pause between two tries of a probe that has not succeeded yet.
 const QUICK: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(200));
+/// How long a probe is tried that often; what has not come up by then is tried once per period.
+const QUICK_FOR: Duration = Duration::from_secs(30);
 
 /// A probe of one container.
 #[derive(Debug, Clone)]
@@ -104,7 +106,8 @@ impl Probe {
 
     /// Liveness: returns the last failure once the threshold is reached.
     pub(crate) async fn dead(&self, spawner: &Spawner, failed: impl Fn(&str)) -> String {
-        sleep(self.delay).await;
+        // Asked at once, a program that is just starting could only fail.
+        sleep(if self.delay.is_zero() { self.period } else { self.delay }).await;
         let mut streak = 0;
         loop {
             match self.check.attempt(self.limit, spawner).await {
@@ -127,8 +130,9 @@ impl Probe {
         limit: Option<u32>,
         failed: impl Fn(&str),
     ) -> Result<(), String> {
+        let begun = Instant::now();
         let mut pause = QUICK.0;
-        let mut counted = (0, Instant::now());
+        let mut counted = (0, begun);
         let mut successes = 0;
         loop {
             match self.check.attempt(self.limit, spawner).await {
@@ -150,7 +154,7 @@ impl Probe {
                 }
             }
             sleep(pause).await;
-            pause = (pause * 2).min(QUICK.1);
+            pause = if begun.elapsed() < QUICK_FOR { (pause * 2).min(QUICK.1) } else { self.period };
         }
     }
 }

@@ -1,10 +1,12 @@
 //! Pods as processes: what they are given, how they are watched, and how they end.
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use inkstone_cluster::Cluster;
 use inkstone_cluster::store::{CONFIGMAPS, DeleteOptions, PODS, SECRETS, object};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -91,6 +93,26 @@ async fn each_of_twenty_updates_in_a_row_swaps_the_volume() {
         assert!(!targets.contains(&target), "each update has a directory of its own");
         targets.push(target);
     }
+}
+
+#[tokio::test]
+async fn a_volume_that_cannot_be_written_keeps_its_files_and_is_tried_again() {
+    let f = Fixture::start().await;
+    f.create(CONFIGMAPS, json!({"metadata": {"name": "app"}, "data": {"n": "old"}}));
+    let mut reader = pod("reader", "exec sleep 600");
+    reader["spec"]["volumes"] = json!([{"name": "config", "configMap": {"name": "app"}}]);
+    f.create(PODS, reader);
+    let pod = f.until_ready(1).await.remove(0);
+    let volume = f.state().join("pods").join(object::uid(&pod)).join("_volumes/config");
+    // Even root cannot replace a directory by a link.
+    std::fs::create_dir(volume.join("..data_tmp")).unwrap();
+    f.edit(CONFIGMAPS, "app", |app| app["data"]["n"] = "new".into());
+    let said = f.until("the event", || f.events("FailedMount").pop()).await;
+    assert!(said.contains("_volumes/config"), "{said}");
+    assert_eq!(std::fs::read_to_string(volume.join("n")).unwrap(), "old");
+    std::fs::remove_dir(volume.join("..data_tmp")).unwrap();
+    f.until("the next try", || (std::fs::read_to_string(volume.join("n")).unwrap() == "new").then_some(()))
+        .await;
 }
 
 #[tokio::test]
@@ -218,6 +240,34 @@ async fn probes_over_http_and_tcp_reach_the_address_of_the_pod() {
 }
 
 #[tokio::test]
+async fn a_grpc_probe_asks_the_health_service() {
+    let f = Fixture::start().await;
+    let mut served = pod("served", "exec sleep 600");
+    served["spec"]["containers"][0]["readinessProbe"] =
+        json!({"grpc": {"port": 19090, "service": "shop"}, "periodSeconds": 1, "failureThreshold": 1});
+    f.create(PODS, served);
+    let ip = f
+        .until("it runs", || {
+            let pod = f.pod("served")?;
+            process(&pod)?;
+            pod["status"]["podIP"].as_str().map(str::to_owned)
+        })
+        .await;
+    let (health, service) = tonic_health::server::health_reporter();
+    let at = format!("{ip}:19090").parse().unwrap();
+    let serving = tokio::spawn(tonic::transport::Server::builder().add_service(service).serve(at));
+    f.until("an unknown service is refused", || {
+        f.events("Unhealthy").into_iter().find(|said| said.contains("status 5"))
+    })
+    .await;
+    health.set_service_status("shop", tonic_health::ServingStatus::Serving).await;
+    f.until_ready(1).await;
+    health.set_service_status("shop", tonic_health::ServingStatus::NotServing).await;
+    f.until("not serving is seen", || f.ready().is_empty().then_some(())).await;
+    serving.abort();
+}
+
+#[tokio::test]
 async fn a_pod_may_end_by_itself_and_is_killed_after_its_grace_period() {
     let f = Fixture::start().await;
     let mut polite =
@@ -295,22 +345,54 @@ async fn cluster_for_another_test() {
     std::future::pending().await
 }
 
-#[tokio::test]
-async fn a_killed_cluster_leaves_no_process_behind() {
-    let f = Fixture::start().await;
-    let state = f.dir.path().join("killed");
+/// Starts a cluster in a process of its own. Returns it and the process of its pod, which has two children.
+fn start_elsewhere(state: &Path) -> (Child, i32) {
     let mut cluster = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "kubelet::cluster_for_another_test", "--nocapture"])
-        .env("INKSTONE_TEST_STATE", &state)
+        .env("INKSTONE_TEST_STATE", state)
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(cluster.stdout.take().unwrap()).lines().map_while(Result::ok);
     let pid: i32 = lines.find_map(|line| line.strip_prefix("running ")?.parse().ok()).unwrap();
     assert_eq!(group(pid).len(), 3, "a shell and its two children");
+    (cluster, pid)
+}
+
+#[tokio::test]
+async fn a_killed_cluster_leaves_no_process_behind() {
+    let f = Fixture::start().await;
+    let (mut cluster, pid) = start_elsewhere(&f.dir.path().join("killed"));
     cluster.kill().unwrap();
     cluster.wait().unwrap();
     f.until("no process is left", || group(pid).is_empty().then_some(())).await;
+}
+
+#[tokio::test]
+async fn what_outlives_a_cluster_killed_with_its_guard_is_ended_by_the_next_start() {
+    let f = Fixture::start().await;
+    let state = f.dir.path().join("killed");
+    let (mut cluster, pid) = start_elsewhere(&state);
+    for child in children(cluster.id()) {
+        if std::fs::read_to_string(format!("/proc/{child}/cmdline")).unwrap().contains("guard") {
+            kill_process(Pid::from_raw(child).unwrap(), Signal::KILL).unwrap();
+        }
+    }
+    cluster.kill().unwrap();
+    cluster.wait().unwrap();
+    f.until("the shell is gone", || (!is_alive(pid)).then_some(())).await;
+    assert_eq!(group(pid).len(), 2, "its children are nobody's");
+    let again = Cluster::start(options(&state)).await.unwrap();
+    f.until("no process is left", || group(pid).is_empty().then_some(())).await;
+    again.stop().await.unwrap();
+}
+
+fn children(parent: u32) -> Vec<i32> {
+    let list = std::fs::read_dir(format!("/proc/{parent}/task")).unwrap().filter_map(Result::ok);
+    let children = list.map(|task| std::fs::read_to_string(task.path().join("children")).unwrap_or_default());
+    children
+        .flat_map(|pids| pids.split_whitespace().map(|pid| pid.parse().unwrap()).collect::<Vec<_>>())
+        .collect()
 }
 
 /// The living processes of a group.

@@ -27,8 +27,10 @@ pub(crate) struct Places {
     pid: u32,
     /// The kubeconfig of the cluster.
     pub(crate) kubeconfig: PathBuf,
-    /// The console's address.
-    pub(crate) console: String,
+    /// The console's address; the file is written with it and without it.
+    pub(crate) console: Option<String>,
+    /// The console's process.
+    pub(crate) console_pid: Option<u32>,
     /// The one-time link for the first account, until it has been used.
     pub(crate) setup: Option<String>,
 }
@@ -44,6 +46,7 @@ impl Dev {
             .arg(shop)
             .arg("--state-dir")
             .arg(state)
+            .arg("--console-port=0")
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output)
@@ -59,6 +62,7 @@ impl Dev {
             let found = until(Duration::from_secs(1), "dev.json", || async {
                 let places: Places = serde_json::from_slice(&fs::read(&places)?)?;
                 ensure!(places.pid == pid, "left by an earlier run");
+                ensure!(places.console.is_some(), "the console does not listen yet");
                 Ok(places)
             });
             if let Ok(at) = found.await {
@@ -70,6 +74,11 @@ impl Dev {
     /// Its process.
     pub(crate) fn pid(&self) -> u32 {
         self.at.pid
+    }
+
+    /// The console's address.
+    pub(crate) fn console(&self) -> &str {
+        self.at.console.as_deref().unwrap_or_default()
     }
 
     /// Asks it to stop, as Ctrl-C does, and waits.
@@ -89,10 +98,14 @@ impl Dev {
     }
 
     fn signal(&self, signal: Signal) -> anyhow::Result<()> {
-        let pid =
-            i32::try_from(self.at.pid).ok().and_then(Pid::from_raw).context("a process has a number")?;
-        kill_process(pid, signal).with_context(|| format!("send {signal:?} to inkstone dev"))
+        send(self.at.pid, signal)
     }
+}
+
+/// Sends a signal to a process.
+pub(crate) fn send(pid: u32, signal: Signal) -> anyhow::Result<()> {
+    let number = i32::try_from(pid).ok().and_then(Pid::from_raw).context("a process has a number")?;
+    kill_process(number, signal).with_context(|| format!("send {signal:?} to process {pid}"))
 }
 
 /// The last lines of a log.

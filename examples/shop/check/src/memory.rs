@@ -35,7 +35,8 @@ pub(crate) fn family(root: u32) -> Vec<Process> {
     all.values().filter(|process| descends(process)).cloned().collect()
 }
 
-fn read(pid: u32) -> Option<Process> {
+/// One process, if it runs.
+pub(crate) fn read(pid: u32) -> Option<Process> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let field = |name: &str| {
         status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
@@ -45,7 +46,8 @@ fn read(pid: u32) -> Option<Process> {
     Some(Process {
         pid,
         parent: field("PPid")?.parse().ok()?,
-        program: program.file_name()?.to_string_lossy().into_owned(),
+        // A program that was built anew meanwhile shows as deleted.
+        program: program.file_name()?.to_string_lossy().trim_end_matches(" (deleted)").to_owned(),
         resident: kib / 1024.0,
     })
 }

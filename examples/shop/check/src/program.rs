@@ -1,12 +1,13 @@
 //! One of the programs, run to its end.
 
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use serde_json::Value;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 /// What a program said.
 #[derive(Debug)]
@@ -43,6 +44,24 @@ pub(crate) async fn run(
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
     })
+}
+
+/// Starts a program that goes on until it is dropped.
+pub(crate) fn start(program: &Path, args: &[&str], env: &[(&str, &str)]) -> anyhow::Result<Child> {
+    Command::new(program)
+        .args(args)
+        .envs(env.iter().copied())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .with_context(|| format!("start {}", program.display()))
+}
+
+/// A port that is free now.
+pub(crate) fn free_port() -> anyhow::Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
 impl Ran {

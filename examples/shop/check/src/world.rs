@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use reqwest::Client;
 use serde_json::Value;
+use tokio::process::Child;
 
 use crate::Args;
 use crate::cluster::Cluster;
@@ -22,6 +23,8 @@ pub(crate) struct World {
     pub(crate) dev: Dev,
     pub(crate) cluster: Cluster,
     pub(crate) console: Option<Console>,
+    /// A console that was started in place of one that was killed.
+    pub(crate) console_process: Option<Child>,
 }
 
 impl World {
@@ -33,12 +36,26 @@ impl World {
         let dev = Dev::start(&bin_dir.join("inkstone"), &shop, state).await?;
         let cluster = Cluster::connect(&dev.at.kubeconfig, &args.kubectl).await?;
         let http = Client::builder().connect_timeout(Duration::from_secs(5)).no_proxy().build()?;
-        Ok(Self { bin_dir, shop, state: state.to_owned(), http, dev, cluster, console: None })
+        Ok(Self {
+            bin_dir,
+            shop,
+            state: state.to_owned(),
+            http,
+            dev,
+            cluster,
+            console: None,
+            console_process: None,
+        })
     }
 
     /// A program of the demo.
     pub(crate) fn program(&self, name: &str) -> PathBuf {
         self.bin_dir.join(name)
+    }
+
+    /// The process of the console that runs now.
+    pub(crate) fn console_pid(&self) -> Option<u32> {
+        self.console_process.as_ref().map_or(self.dev.at.console_pid, Child::id)
     }
 
     /// The console, once somebody has signed in.

@@ -9,19 +9,29 @@ use anyhow::{Context as _, ensure};
 
 use super::start::gone;
 use super::{Args, SOON};
-use crate::console::Console;
+use rustix::process::Signal;
+use serde_json::Value;
+use tokio::process::Child;
+
+use super::releases::with_notice;
+use crate::console::{CATALOG, Console, is_final};
+use crate::dev::send;
 use crate::memory::family;
-use crate::program::run as run_program;
+use crate::program::{free_port, run as run_program, start};
 use crate::report::Report;
 use crate::wait::until;
 use crate::world::World;
 
 /// Ends with another world: the first is killed on the way.
-pub(crate) async fn run(world: World, args: &Args, report: &mut Report) -> anyhow::Result<World> {
+pub(crate) async fn run(mut world: World, args: &Args, report: &mut Report) -> anyhow::Result<World> {
     report.see("a taken port names key and port", SOON, taken_port(&world)).await;
     report.see("a configuration file that is missing is named", SOON, missing_file(&world)).await;
-    report.see("a kubeconfig that does not answer is named", SOON, dead_kubeconfig(&world)).await;
+    report
+        .see("a kubeconfig that does not answer degrades and is named", SOON, dead_kubeconfig(&world))
+        .await;
     report.see("a pod killed by the system is restarted", Duration::from_secs(60), killed_pod(&world)).await;
+    killed_console(&mut world, Moment::Recorded, report).await;
+    killed_console(&mut world, Moment::Written, report).await;
     killed_dev(world, args, report).await
 }
 
@@ -63,21 +73,30 @@ async fn dead_kubeconfig(world: &World) -> anyhow::Result<String> {
         None => format!("{line}\n"),
     });
     fs::write(&file, lines.collect::<String>())?;
-    let ran = storefront(
-        world,
-        &["--set=grpc.catalog.addr=k8s:///catalog.shop:grpc"],
-        &[("KUBECONFIG", &file.to_string_lossy())],
-    )
+    let (http, governor) = (free_port()?, free_port()?);
+    let config = format!("--config={}", world.shop.join("storefront/config/local.toml").display());
+    let ports = [format!("--set=server.http.port={http}"), format!("--set=server.governor.port={governor}")];
+    let args = [&config, &ports[0], &ports[1], "--set=grpc.catalog.addr=k8s:///catalog.shop:grpc"];
+    let _storefront = start(&world.program("storefront"), &args, &[("KUBECONFIG", &file.to_string_lossy())])?;
+    // The service starts: a cluster that is away must not keep it down. But it says what is missing, wherever asked.
+    let reason = until(Duration::from_secs(10), "the governor to say so", || async {
+        let answer =
+            world.http.get(format!("http://127.0.0.1:{governor}/ready")).send().await?.text().await?;
+        ensure!(answer.contains(&closed.to_string()) && answer.contains("grpc.catalog"), "{answer}");
+        Ok(answer)
+    })
     .await?;
-    ran.refused(&["grpc.catalog", &closed.to_string()])?;
-    Ok(said(&ran.stderr))
+    ensure!(reason.contains(&file.display().to_string()), "the kubeconfig is not named: {reason}");
+    let answer = world.http.get(format!("http://127.0.0.1:{http}/api/products")).send().await?;
+    let (status, text) = (answer.status(), answer.text().await?);
+    ensure!(status == 503 && text.contains(&closed.to_string()), "{status}: {text}");
+    Ok("degraded on /ready, 503 to callers, both name it".to_owned())
 }
 
 async fn killed_pod(world: &World) -> anyhow::Result<String> {
     let pods = family(world.dev.pid());
     let orders = pods.iter().find(|process| process.program == "orders").context("the process of orders")?;
-    let pid = rustix::process::Pid::from_raw(i32::try_from(orders.pid)?).context("a process has a number")?;
-    rustix::process::kill_process(pid, rustix::process::Signal::KILL)?;
+    send(orders.pid, Signal::KILL)?;
     until(Duration::from_secs(40), "orders to be restarted", || async {
         let pods = world.cluster.ready("orders", 1, Duration::ZERO).await?;
         let status = pods[0].status.as_ref().and_then(|status| status.container_statuses.as_ref());
@@ -89,26 +108,68 @@ async fn killed_pod(world: &World) -> anyhow::Result<String> {
     .await
 }
 
-/// Kill -9 of `inkstone dev`, console and all, in the middle of a publish.
+/// When the console is killed.
+#[derive(Debug, Clone, Copy)]
+enum Moment {
+    /// The release has just been recorded; the ConfigMap may or may not have been written.
+    Recorded,
+    /// The ConfigMap has been written; hardly a pod has had the time to load it.
+    Written,
+}
+
+/// Kill -9 of the console in the middle of a publish, and what is there after its next start.
+async fn killed_console(world: &mut World, moment: Moment, report: &mut Report) {
+    let title = match moment {
+        Moment::Recorded => "console killed as a release was recorded: complete or visibly not",
+        Moment::Written => "console killed as the ConfigMap was written: complete or visibly not",
+    };
+    report
+        .see(title, Duration::from_secs(60), async {
+            let content = world.cluster.file("catalog", "catalog.toml").await?;
+            let published = with_notice(&content, &format!("Killed when {moment:?}."));
+            let number = begin(world, &content, &published, moment).await?;
+            send(world.console_pid().context("the console runs")?, Signal::KILL)?;
+            world.shop("/api/products").await.context("without a console")?;
+            let live = world.cluster.file("catalog", "catalog.toml").await?;
+            ensure!(live == content || live == published, "the ConfigMap is half written: {live}");
+            world.console_process = Some(start_console(world)?);
+            until(Duration::from_secs(30), "the release to end", || async {
+                let file = world.console()?.file(CATALOG).await?;
+                let release = newest(&file).context("no release")?;
+                ensure!(release["number"] == number && is_final(release), "{release}");
+                let complete = release["state"] == "complete";
+                ensure!(
+                    !complete || release["hash"] == file["live"]["hash"],
+                    "complete, but live is {}",
+                    file["live"]
+                );
+                Ok(format!(
+                    "{}, live is the {}",
+                    release["state"],
+                    if live == content { "old" } else { "new" }
+                ))
+            })
+            .await
+        })
+        .await;
+}
+
+/// The same console again: its folder, its port, its cluster.
+fn start_console(world: &World) -> anyhow::Result<Child> {
+    let state = world.state.join("console");
+    let port = world.dev.console().rsplit(':').next().unwrap_or_default().trim_end_matches('/').to_owned();
+    let port = format!("--set=server.http.port={port}");
+    let kubeconfig = format!("--set=console.kubeconfig={:?}", world.dev.at.kubeconfig.display().to_string());
+    let args = ["console", "--state-dir", &state.to_string_lossy(), "--", &port, &kubeconfig];
+    start(&world.program("inkstone"), &args, &[])
+}
+
+/// Kill -9 of `inkstone dev`, and what is there after its next start.
 async fn killed_dev(world: World, args: &Args, report: &mut Report) -> anyhow::Result<World> {
     let before = world.shop("/api/orders").await.ok();
-    let content = world.cluster.file("catalog", "catalog.toml").await.unwrap_or_default();
-    let published = super::releases::with_notice(&content, "Published while killed.");
-    let publishing = {
-        let (console, published) = (world.console()?.clone(), published.clone());
-        let revision = console.save(crate::console::CATALOG, &published, "while killed").await;
-        tokio::spawn(async move {
-            // The answer never comes, or comes just in time: either is fine here.
-            match revision {
-                Ok(revision) => console.publish(crate::console::CATALOG, &revision).await.is_ok(),
-                Err(_) => false,
-            }
-        })
-    };
-    tokio::time::sleep(Duration::from_millis(5)).await; // somewhere in the middle
     let (family, state, http) = (family(world.dev.pid()), world.state.clone(), world.http.clone());
+    drop(world.console_process);
     world.dev.kill().await?;
-    let _answered = publishing.await;
     report
         .see("inkstone dev killed by kill -9 leaves no process", SOON, async {
             gone(&family).await?;
@@ -117,7 +178,7 @@ async fn killed_dev(world: World, args: &Args, report: &mut Report) -> anyhow::R
         .await;
 
     let mut again = World::start(args, &state).await?;
-    again.console = Console::log_in(&http, &again.dev.at.console).await.ok();
+    again.console = Console::log_in(&http, again.dev.console()).await.ok();
     report
         .see("started again, it has its orders, accounts and releases", Duration::from_secs(60), async {
             for (app, count) in [("catalog", 2), ("orders", 1), ("storefront", 1)] {
@@ -128,39 +189,36 @@ async fn killed_dev(world: World, args: &Args, report: &mut Report) -> anyhow::R
                 before.as_ref().is_none_or(|before| *before == after),
                 "orders were {before:?} and are {after}"
             );
-            let releases = again.console()?.file(crate::console::CATALOG).await?["releases"]
-                .as_array()
-                .map_or(0, Vec::len);
+            let releases = again.console()?.file(CATALOG).await?["releases"].as_array().map_or(0, Vec::len);
             Ok(format!("{releases} releases"))
         })
         .await;
-    report
-        .see("the publish it was killed in is complete or visibly not", SOON, async {
-            let live = again.cluster.file("catalog", "catalog.toml").await?;
-            ensure!(live == content || live == published, "the ConfigMap is half written: {live}");
-            until(Duration::from_secs(20), "the release to end", || async {
-                let file = again.console()?.file(crate::console::CATALOG).await?;
-                let newest = file["releases"]
-                    .as_array()
-                    .into_iter()
-                    .flatten()
-                    .max_by_key(|release| release["number"].as_i64());
-                let newest = newest.context("no release")?;
-                ensure!(crate::console::is_final(newest), "{newest}");
-                if newest["state"] == "complete" {
-                    let content = &file["live"]["hash"];
-                    ensure!(newest["hash"] == *content, "complete, but the ConfigMap has {content}");
-                }
-                Ok(format!(
-                    "{}, live is {}",
-                    newest["state"],
-                    if live == content { "the old" } else { "the new" }
-                ))
-            })
-            .await
-        })
-        .await;
     Ok(again)
+}
+
+/// Begins to publish and returns the release's number at the moment wanted.
+async fn begin(world: &World, content: &str, published: &str, moment: Moment) -> anyhow::Result<Value> {
+    let console = world.console()?.clone();
+    let last = newest(&console.file(CATALOG).await?).map_or(Value::Null, |release| release["number"].clone());
+    let revision = console.save(CATALOG, published, "while killed").await?;
+    let publisher = console.clone();
+    // Its answer may never come.
+    let publishing = tokio::spawn(async move { publisher.publish(CATALOG, &revision).await.is_ok() });
+    let number = until(SOON, "the release to begin", || async {
+        let file = console.file(CATALOG).await?;
+        let number = newest(&file).map_or(Value::Null, |release| release["number"].clone());
+        ensure!(number != last, "the newest is still {last}");
+        let written = file["live"]["content"] != content;
+        ensure!(written || matches!(moment, Moment::Recorded), "the ConfigMap is not written");
+        Ok(number)
+    })
+    .await;
+    publishing.abort();
+    number
+}
+
+fn newest(file: &Value) -> Option<&Value> {
+    file["releases"].as_array().into_iter().flatten().max_by_key(|release| release["number"].as_i64())
 }
 
 /// The first line of what a program said.

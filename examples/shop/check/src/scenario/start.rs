@@ -23,7 +23,7 @@ pub(crate) async fn start(args: &Args, state: &Path, report: &mut Report) -> Opt
             Ok(format!(
                 "kubeconfig {}, console {}",
                 started.dev.at.kubeconfig.display(),
-                started.dev.at.console
+                started.dev.console()
             ))
         })
         .await;
@@ -77,8 +77,8 @@ pub(crate) async fn look(world: &mut World, report: &mut Report) {
     report
         .see("the one-time link makes the console's first account", SOON, async {
             let link = world.dev.at.setup.as_deref().unwrap_or_default();
-            console = Some(Console::set_up(&world.http, &world.dev.at.console, link).await?);
-            let again = Console::set_up(&world.http, &world.dev.at.console, link).await;
+            console = Some(Console::set_up(&world.http, world.dev.console(), link).await?);
+            let again = Console::set_up(&world.http, world.dev.console(), link).await;
             ensure!(again.is_err(), "the link worked twice");
             Ok("and works only once".to_owned())
         })
@@ -103,8 +103,7 @@ pub(crate) async fn stop(world: World, report: &mut Report) {
 pub(crate) async fn gone(processes: &[crate::memory::Process]) -> anyhow::Result<()> {
     until(Duration::from_secs(10), "every process to end", || async {
         for process in processes {
-            let still = std::fs::read_link(format!("/proc/{}/exe", process.pid));
-            let still = still.is_ok_and(|exe| exe.file_name().is_some_and(|name| *name == *process.program));
+            let still = crate::memory::read(process.pid).is_some_and(|now| now.program == process.program);
             ensure!(!still, "{} ({}) still runs", process.program, process.pid);
         }
         Ok(())

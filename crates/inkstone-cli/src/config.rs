@@ -9,11 +9,10 @@ use anstream::{eprint, println};
 use clap::Subcommand;
 use inkstone::KINDS;
 use inkstone::config::{Code, Fault, Kind, Problems, check_text};
-
-use crate::console::ConsoleConfig;
+use inkstone_console::ConsoleConfig;
 
 /// Every table that this program knows: the framework's and its own.
-pub(crate) fn kinds() -> Vec<Kind> {
+fn kinds() -> Vec<Kind> {
     let own = [Kind::table::<ConsoleConfig>("console")];
     KINDS.iter().copied().chain(own).collect()
 }

@@ -5,192 +5,111 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anstream::eprintln;
 use clap::Args;
-use inkstone::config::{Code, Fault, Severity, check_text};
-use inkstone::governor::Governor;
-use inkstone::http::HttpServerConfig;
-use inkstone::prelude::*;
-use inkstone::sql::Sqlite;
-use inkstone::{Phase, Result, build_info};
-use inkstone_console::{Cluster, Console, Finding, Options};
-use schemars::JsonSchema;
+use inkstone::config::{Code, Fault};
+use inkstone_console::Started;
 use serde::{Deserialize, Serialize};
 
-use crate::config::kinds;
+use crate::report;
 
 /// Runs the console for the cluster of KUBECONFIG.
 #[derive(Debug, Args)]
 pub(crate) struct ConsoleCommand {
-    /// Where the console keeps its database and, unless `--config` names another, its configuration.
+    /// Where the console keeps its database and its configuration, `console.toml`.
     #[arg(long, default_value = ".inkstone/console")]
     state_dir: PathBuf,
+    /// A file to write the console's address to, as JSON, once it listens. `inkstone dev` waits for it.
+    #[arg(long, hide = true)]
+    announce: Option<PathBuf>,
     /// The flags that every Inkstone service has, after `--`: `-- --set server.http.port=8000`.
     #[arg(last = true)]
     flags: Vec<OsString>,
 }
 
+/// Where a console is, as it announces itself.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Announcement {
+    pub(crate) url: String,
+    /// The one-time link for the first account, while there is none.
+    pub(crate) setup: Option<String>,
+}
+
 impl ConsoleCommand {
     pub(crate) fn run(self) -> ExitCode {
-        let config = match prepare(&self.state_dir, "info") {
+        let config = match prepare(&self.state_dir) {
             Ok(config) => config,
-            Err(error) => {
-                anstream::eprintln!("{error}");
-                return ExitCode::from(error.code.exit_status());
-            }
+            Err(fault) => return report(&fault.into()),
         };
         let mut flags: Vec<OsString> =
             vec!["inkstone console --".into(), format!("--config={}", config.display()).into()];
         flags.extend(self.flags);
-        inkstone::main_with(flags, build_info!(), async |app| {
-            let opened = open(&app, None).await?;
-            if let Some(link) = &opened.setup {
-                anstream::eprintln!("make the first account: {link}   (works once, for an hour)");
-            }
-            opened.run(app).await
-        })
+        let announce = move |started: Started| say(started, self.announce.as_deref());
+        inkstone::main_with(flags, crate::build(), |app| inkstone_console::serve(app, announce))
     }
 }
 
-/// The `[console]` table.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct ConsoleConfig {
-    /// The path it is served under.
-    pub base_path: String,
-    /// Its address as browsers see it, such as `https://console.example`. Empty takes each request's own.
-    pub public_url: String,
-    /// Whether `X-Forwarded-For` and `X-Forwarded-Proto` are believed: only behind a proxy that sets them.
-    pub trust_forwarded: bool,
-    /// What people call the cluster.
-    pub cluster: String,
-    /// The kubeconfig of the cluster. Empty looks where kubectl looks.
-    pub kubeconfig: String,
-    /// How long the pods have to load a release.
-    pub proof_deadline: Dur,
-}
-
-impl Default for ConsoleConfig {
-    fn default() -> Self {
-        let options = Options::default();
-        Self {
-            base_path: options.base_path,
-            public_url: options.public_url,
-            trust_forwarded: options.trust_forwarded,
-            cluster: "local".to_owned(),
-            kubeconfig: String::new(),
-            proof_deadline: options.proof_deadline.into(),
+/// Tells `inkstone dev`, or whoever reads the terminal.
+fn say(started: Started, file: Option<&Path>) {
+    let Some(file) = file else {
+        eprintln!("console    {}", started.url);
+        if let Some(link) = &started.setup {
+            eprintln!("first login: {link}\n           works once, and makes the administrator's account");
         }
+        return;
+    };
+    let announcement = Announcement { url: started.url, setup: started.setup };
+    let text = serde_json::to_string(&announcement).unwrap_or_default();
+    if let Err(error) = write_whole(file, &text) {
+        tracing::error!(file = %file.display(), "the console's address cannot be written: {error}");
     }
 }
 
-impl Config for ConsoleConfig {}
+/// Writes a file so that whoever reads it sees all of it or nothing.
+pub(crate) fn write_whole(file: &Path, text: &str) -> std::io::Result<()> {
+    let new = file.with_extension("new");
+    fs::write(&new, text)?;
+    fs::rename(&new, file)
+}
 
 /// Makes the folder and, if there is none yet, a configuration to begin with; where that is.
-pub(crate) fn prepare(state_dir: &Path, level: &str) -> Result<PathBuf, Fault> {
+pub(crate) fn prepare(state_dir: &Path) -> Result<PathBuf, Fault> {
     let cannot = |path: &Path, error: &std::io::Error| {
         Fault::new(Code::CannotCreate, format!("the console's folder cannot be prepared: {error}"))
+            .component("inkstone console")
             .target(path.display())
             .hint("make it writable, or name another with --state-dir")
     };
     fs::create_dir_all(state_dir).map_err(|error| cannot(state_dir, &error))?;
+    let state_dir = state_dir.canonicalize().map_err(|error| cannot(state_dir, &error))?;
     let file = state_dir.join("console.toml");
     if !file.exists() {
-        let database = state_dir.join("console.db");
-        let text = format!(
-            "# The console's configuration; change what you like.\n\
-             [app]\nname = \"inkstone-console\"\ndrain = \"0s\"\n\n\
-             [log]\nlevel = \"{level}\"\n\n\
-             [server.http]\nhost = \"127.0.0.1\"\nport = 7070\n\n\
-             [server.governor]\nport = 0\n\n\
-             [sqlite.console]\naddr = {:?}\n\n\
-             [console]\nbase_path = \"/\"\n",
-            database.display().to_string(),
-        );
-        fs::write(&file, text).map_err(|error| cannot(&file, &error))?;
+        let database = state_dir.join("console.db").display().to_string();
+        write_whole(&file, &beginning(&database)).map_err(|error| cannot(&file, &error))?;
     }
     Ok(file)
 }
 
-/// A console that is ready to serve.
-pub(crate) struct Opened {
-    /// Where browsers find it.
-    pub(crate) url: String,
-    /// The one-time link for the first account, while there is none.
-    pub(crate) setup: Option<String>,
-    console: Console,
-    http: HttpServer,
-    governor: inkstone::governor::Governor,
-}
+fn beginning(database: &str) -> String {
+    // A string of TOML is quoted as one of Rust is, but for characters that no path should have.
+    format!(
+        r#"# The console's configuration. Change what you like; every key: `docs/reference/configuration.md`.
+[app]
+name = "inkstone-console"
+drain = "0s"
 
-/// Opens the database and brings it up to date. `kubeconfig` wins over the one in the configuration.
-pub(crate) async fn open(app: &App, kubeconfig: Option<&Path>) -> Result<Opened> {
-    let governor = app.load::<Governor>("server.governor");
-    let http = app.load::<HttpServer>("server.http");
-    let database = app.load::<Sqlite>("sqlite.console");
-    let config = app.live::<ConsoleConfig>("console").get();
-    let address = app.live::<HttpServerConfig>("server.http").get();
+[server.http]
+host = "127.0.0.1"
+port = 7070
 
-    let database = database.build().await?;
-    let configured = Some(Path::new(&config.kubeconfig)).filter(|path| !path.as_os_str().is_empty());
-    let cluster = Cluster::connect(&config.cluster, kubeconfig.or(configured)).await?;
-    let options = Options {
-        base_path: config.base_path.clone(),
-        public_url: config.public_url.clone(),
-        trust_forwarded: config.trust_forwarded,
-        proof_deadline: config.proof_deadline.get(),
-        build: serde_json::from_value(serde_json::to_value(app.handle().build_info())?)?,
-        check: findings,
-        ..Options::default()
-    };
-    let console = Console::open(database.pool().clone(), cluster, options).await?;
+[server.governor]
+port = 0
 
-    let url = if config.public_url.is_empty() {
-        format!("http://{}:{}", address.host, address.port)
-    } else {
-        config.public_url.clone()
-    };
-    let url = format!("{}/{}", url.trim_end_matches('/'), config.base_path.trim_matches('/'));
-    let url = url.trim_end_matches('/').to_owned();
-    let setup = console.setup_token().await?.map(|token| format!("{url}/setup#token={token}"));
-    Ok(Opened { url, setup, http: http.routes(console.router()), console, governor })
-}
+[sqlite.console]
+addr = {database:?}
 
-impl Opened {
-    /// Serves until the app is told to stop.
-    pub(crate) async fn run(self, app: App) -> Result {
-        let Self { console, http, governor, .. } = self;
-        let streams = console.clone();
-        let mut phase = app.handle().phase();
-        app.handle().spawn(async move {
-            // An event stream never ends on its own, and a stopping server waits for its connections.
-            let _gone = phase.wait_for(|phase| matches!(phase, Phase::Draining | Phase::Stopped)).await;
-            streams.end_streams();
-        });
-        let result = app.serve(governor).serve(http).run().await;
-        console.close().await;
-        result
-    }
-}
-
-/// What the editor shows about a configuration file.
-fn findings(name: &str, text: &str) -> Vec<Finding> {
-    let problems = check_text(name, text, &kinds());
-    problems.iter().map(finding).collect()
-}
-
-fn finding(fault: &Fault) -> Finding {
-    let place = fault.origin.as_ref().filter(|origin| origin.line > 0);
-    Finding {
-        severity: match fault.severity {
-            Severity::Warning => inkstone_console::Severity::Warning,
-            _ => inkstone_console::Severity::Error,
-        },
-        code: fault.code.as_str().to_owned(),
-        key: fault.key.clone(),
-        message: fault.message.clone(),
-        line: place.map(|place| place.line),
-        column: place.map(|place| place.column),
-        length: place.map(|place| place.len),
-        hint: fault.hint.clone(),
-    }
+[console]
+base_path = "/"
+"#
+    )
 }

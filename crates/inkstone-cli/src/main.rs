@@ -6,10 +6,12 @@ mod dev;
 mod explain;
 
 use std::ffi::OsString;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
+use anstream::{eprint, println};
 use clap::{Parser, Subcommand};
-use inkstone::build_info;
+use inkstone::BuildInfo;
 
 #[derive(Debug, Parser)]
 #[command(name = "inkstone", about = "Inkstone's toolchain and platform", disable_version_flag = true)]
@@ -17,6 +19,9 @@ struct Cli {
     /// Print what was built, from what, and exit.
     #[arg(long, short = 'V')]
     version: bool,
+    /// With `--version`: as JSON.
+    #[arg(long, requires = "version")]
+    json: bool,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -43,8 +48,7 @@ enum Command {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     if cli.version {
-        anstream::println!("{}", build_info!());
-        return ExitCode::SUCCESS;
+        return version(cli.json);
     }
     match cli.command {
         Some(Command::Dev(dev)) => dev.run(),
@@ -57,4 +61,27 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+fn version(json: bool) -> ExitCode {
+    let build = build();
+    if json {
+        println!("{}", serde_json::to_string(&build).unwrap_or_default());
+    } else {
+        println!("{build}");
+    }
+    ExitCode::SUCCESS
+}
+
+/// What this program was built from, under the name of the command.
+fn build() -> BuildInfo {
+    BuildInfo { name: "inkstone".to_owned(), ..inkstone::build_info!() }
+}
+
+/// Shows what went wrong and gives the shell the status that is documented for it.
+fn report(error: &inkstone::Error) -> ExitCode {
+    let problems = error.problems();
+    let text = problems.render(std::io::stderr().is_terminal());
+    eprint!("{}\n", text.trim_end());
+    ExitCode::from(problems.exit_status().max(1))
 }

@@ -26,7 +26,7 @@ pub(crate) struct State {
 }
 
 impl Load for Governor {
-    const KIND: &'static str = "governor";
+    const KIND: &'static str = "server.governor";
     type Config = GovernorConfig;
     type Loaded = Self;
 

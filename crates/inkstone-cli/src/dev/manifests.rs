@@ -82,7 +82,11 @@ pub(crate) async fn apply(client: &Client, manifests: &[Manifest]) -> Result {
     for manifest in manifests {
         let what = format!("{} {}/{}", manifest.kind(), manifest.namespace(), manifest.name());
         let failed = |error: &kube::Error| {
-            fault(Code::ServiceFailed, format_args!("apply {what}: {error}"), manifest.file.display())
+            fault(
+                Code::BuildFailed,
+                format_args!("{what} cannot be applied: {}", said(error)),
+                manifest.file.display(),
+            )
         };
         let (resource, capabilities) =
             pinned_kind(client, &manifest.version()).await.map_err(|error| failed(&error))?;
@@ -102,4 +106,12 @@ pub(crate) async fn apply(client: &Client, manifests: &[Manifest]) -> Result {
         }
     }
     Ok(())
+}
+
+/// What the API said of itself; the error's own text repeats all of it in Rust's words.
+fn said(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => status.message.clone(),
+        error => error.to_string(),
+    }
 }

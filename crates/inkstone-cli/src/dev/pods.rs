@@ -1,39 +1,39 @@
 //! How the pods of the applied Deployments become ready, and where they can be looked at.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use anstream::println;
 use inkstone::Result;
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{Event, Pod};
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use kube::api::ListParams;
 use kube::{Api, Client};
 
 use super::manifests::Manifest;
 
-/// A pod that is not ready after so long has a problem that its user should read about.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How often the cluster is looked at: what is shown is meant for a person.
+const GLANCE: Duration = Duration::from_millis(50);
+/// What a container waits for as long as nothing is wrong.
+const USUAL: [&str; 2] = ["ContainerCreating", "PodInitializing"];
 
-/// Shows each step until all Deployments are ready. It never gives up: a mended manifest may still get there.
+/// Shows each step until all Deployments are ready, and what is wrong with their pods. It never gives up: a program that is
+/// built, a configuration that is mended, may still get there.
 pub(crate) async fn watch(client: &Client, manifests: &[Manifest], started: Instant) -> Result {
     let deployments: Vec<&Manifest> =
         manifests.iter().filter(|manifest| manifest.kind() == "Deployment").collect();
-    let mut shown: BTreeMap<&str, (i32, i32)> = BTreeMap::new();
-    let mut patient = true;
+    let mut shown: BTreeMap<(&str, &str), (i32, i32)> = BTreeMap::new();
+    let mut problems = BTreeSet::new();
     while !deployments.is_empty() {
         let mut waiting = false;
         for deployment in &deployments {
-            let api: Api<Deployment> = Api::namespaced(client.clone(), deployment.namespace());
-            let Some(found) = api.get_opt(deployment.name()).await? else { continue };
+            let (namespace, name) = (deployment.namespace(), deployment.name());
+            let api: Api<Deployment> = Api::namespaced(client.clone(), namespace);
+            let Some(found) = api.get_opt(name).await? else { continue };
             let wanted = found.spec.and_then(|spec| spec.replicas).unwrap_or(1);
             let ready = found.status.and_then(|status| status.ready_replicas).unwrap_or(0);
-            if shown.insert(deployment.name(), (ready, wanted)) != Some((ready, wanted)) {
-                println!(
-                    "{:<10} {ready}/{wanted} ready   {:.1} s",
-                    deployment.name(),
-                    started.elapsed().as_secs_f64()
-                );
+            if shown.insert((namespace, name), (ready, wanted)) != Some((ready, wanted)) {
+                println!("{name:<10} {ready}/{wanted} ready   {:.1} s", started.elapsed().as_secs_f64());
             }
             waiting |= ready < wanted;
         }
@@ -41,30 +41,48 @@ pub(crate) async fn watch(client: &Client, manifests: &[Manifest], started: Inst
             println!("all pods ready after {:.1} s", started.elapsed().as_secs_f64());
             break;
         }
-        if patient && started.elapsed() > PATIENCE {
-            patient = false;
-            complain(client, &deployments).await?;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        complain(client, &deployments, &mut problems).await?;
+        tokio::time::sleep(GLANCE).await;
     }
     addresses(client, manifests).await
 }
 
-/// What the cluster has said about pods that are not ready.
-async fn complain(client: &Client, deployments: &[&Manifest]) -> Result {
-    let Some(first) = deployments.first() else { return Ok(()) };
-    println!(
-        "some pods are not ready; kubectl -n {} get pods, describe and logs tell more:",
-        first.namespace()
-    );
-    let events: Api<Event> = Api::namespaced(client.clone(), first.namespace());
-    for event in events.list(&ListParams::default()).await?.items {
-        if event.type_.as_deref() == Some("Warning") {
-            let name = event.involved_object.name.unwrap_or_default();
-            println!("  {name}: {} {}", event.reason.unwrap_or_default(), event.message.unwrap_or_default());
+/// Says once of each container why it does not run.
+async fn complain(client: &Client, deployments: &[&Manifest], told: &mut BTreeSet<String>) -> Result {
+    let namespaces: BTreeSet<&str> = deployments.iter().map(|deployment| deployment.namespace()).collect();
+    for namespace in namespaces {
+        let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
+        for pod in pods.list(&ListParams::default()).await?.items {
+            let name = pod.metadata.name.unwrap_or_default();
+            let status = pod.status.unwrap_or_default();
+            let containers =
+                status.init_container_statuses.into_iter().chain(status.container_statuses).flatten();
+            for problem in containers.filter_map(|container| problem(&container)) {
+                let line = format!("problem    pod {name}, {problem}");
+                if told.insert(line.clone()) {
+                    println!(
+                        "{line}\n           kubectl -n {namespace} describe pod {name}; kubectl -n {namespace} logs {name}"
+                    );
+                }
+            }
         }
     }
     Ok(())
+}
+
+/// Why a container does not run, if something is wrong.
+fn problem(container: &ContainerStatus) -> Option<String> {
+    let waiting = container.state.as_ref()?.waiting.as_ref()?;
+    let reason = waiting.reason.as_deref().filter(|reason| !USUAL.contains(reason))?;
+    let mut text = format!("container {}: {reason}", container.name);
+    if let Some(message) = waiting.message.as_deref().filter(|message| !message.is_empty()) {
+        text.push_str(&format!(": {message}"));
+    }
+    let last = container.last_state.as_ref().and_then(|last| last.terminated.as_ref());
+    if let Some(last) = last {
+        text.push_str(&format!(" (it ended with status {})", last.exit_code));
+    }
+    Some(text)
 }
 
 /// Where a browser finds what speaks HTTP.

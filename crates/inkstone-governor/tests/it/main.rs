@@ -127,6 +127,6 @@ fn free_port() -> u16 {
 async fn refused(toml: &str) -> String {
     let app = App::from_toml("t.toml", toml);
     let governor = app.load::<Governor>("server.governor");
-    assert_eq!(governor.cx().kind, "governor");
+    assert_eq!(governor.cx().kind, "server.governor");
     app.serve(governor).run().await.unwrap_err().to_string()
 }

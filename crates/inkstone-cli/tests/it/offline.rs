@@ -1,0 +1,71 @@
+//! What needs no cluster.
+
+use std::fs;
+
+use crate::{inkstone, said};
+
+#[test]
+fn config_check_reports_every_mistake_of_every_file() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(
+        dir.path().join("a.toml"),
+        "[server.http]\nprot = 1\nport = \"many\"\n[sqlite.a]\naddr = \"a.db\"\npool = 1\n",
+    )
+    .unwrap();
+    fs::write(dir.path().join("b.yaml"), "server:\n  grpc:\n    hots: x\n").unwrap();
+    let output = inkstone(dir.path(), &["config", "check", "a.toml", "b.yaml", "gone.toml"]);
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(78), "{said}");
+    for part in ["a.toml:2", "a.toml:3", "a.toml:6", "b.yaml:3", "gone.toml", "did you mean `port`?", "^^^^"]
+    {
+        assert!(said.contains(part), "{part} is not in\n{said}");
+    }
+}
+
+#[test]
+fn config_check_speaks_json_where_a_program_listens() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("a.toml"), "[server.http]\nprot = 1\n").unwrap();
+    let output = inkstone(dir.path(), &["config", "check", "--json", "a.toml"]);
+    let line: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
+    assert_eq!((&line["code"], &line["line"]), (&"INK1001".into(), &2.into()), "{line}");
+}
+
+#[test]
+fn config_check_accepts_a_right_file_and_names_one_that_is_missing() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("a.toml"), "[server.http]\nport = 8080\n").unwrap();
+    let output = inkstone(dir.path(), &["config", "check", "a.toml"]);
+    assert!(output.status.success(), "{}", said(&output));
+    let output = inkstone(dir.path(), &["config", "check", "gone.toml"]);
+    assert_eq!(output.status.code(), Some(66), "{}", said(&output));
+}
+
+#[test]
+fn explain_prints_the_page_of_a_code_and_the_nearest_of_an_unknown_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let known = inkstone(dir.path(), &["explain", "INK1001"]);
+    assert!(known.status.success() && said(&known).contains("INK1001"), "{}", said(&known));
+    assert_eq!(inkstone(dir.path(), &["explain", "1001"]).stdout, known.stdout);
+    let unknown = inkstone(dir.path(), &["explain", "INK1091"]);
+    assert!(!unknown.status.success() && said(&unknown).contains("did you mean INK10"), "{}", said(&unknown));
+    let all = said(&inkstone(dir.path(), &["explain"]));
+    assert!(all.contains("INK1001  unknown key") && all.contains("INK2002"), "{all}");
+}
+
+#[test]
+fn version_says_what_it_was_built_from() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = inkstone(dir.path(), &["--version"]);
+    let text = said(&output);
+    assert!(
+        output.status.success() && text.starts_with(concat!("inkstone ", env!("CARGO_PKG_VERSION"))),
+        "{text}"
+    );
+    let json = inkstone(dir.path(), &["--version", "--json"]);
+    let build: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    for key in ["name", "version", "commit", "dirty", "host", "user", "time", "rustc", "inkstone"] {
+        assert!(!build[key].is_null(), "{key}: {build}");
+    }
+    assert_ne!(build["rustc"], "unknown", "build.rs has looked");
+}

@@ -147,7 +147,6 @@ impl Console {
             tasks,
             stop,
         };
-        console.store.sweep_sessions(console.expiry()).await?;
         console.releases.resume().await?;
         Ok(console)
     }

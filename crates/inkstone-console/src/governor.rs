@@ -74,6 +74,8 @@ pub struct Problem {
 pub(crate) struct Report {
     sources: Vec<Source>,
     rejected: Option<Rejected>,
+    /// Keys that have changed and count only after a restart.
+    pub(crate) pending_restart: Vec<String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

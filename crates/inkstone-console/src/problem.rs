@@ -63,6 +63,11 @@ impl Problem {
         Self { retry_after: Some(seconds), ..problem }
     }
 
+    /// The same, told in other words.
+    pub(crate) fn because(self, detail: impl Into<String>) -> Self {
+        Self { detail: detail.into(), ..self }
+    }
+
     /// Adds a member that a client can act on.
     pub(crate) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.more.insert(name.to_owned(), value.into());

@@ -72,6 +72,8 @@ pub(crate) struct Pod {
     build: Option<BuildInfo>,
     /// `ok`, `none`, or `unreachable: ` and why.
     governor: String,
+    /// Keys that have changed and count only after a restart.
+    pending_restart: Vec<String>,
     config: Vec<PodFile>,
 }
 
@@ -222,6 +224,7 @@ async fn look(console: &Console, pod: &PodView, files: &[File]) -> Pod {
         build: build.ok(),
         governor,
         config: config.collect(),
+        pending_restart: report.map(|report| report.pending_restart).unwrap_or_default(),
     }
 }
 

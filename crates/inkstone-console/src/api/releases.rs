@@ -68,10 +68,17 @@ pub(crate) async fn rollback(
 ) -> Result<(StatusCode, Json<Release>), Problem> {
     check_message(&body.message)?;
     let earlier = find(&console, &id).await?;
+    let path = FilePath {
+        namespace: earlier.namespace,
+        application: earlier.application,
+        configmap: earlier.configmap,
+        key: earlier.key,
+    };
+    path.mounted(&console).await?;
     let publish = Publish {
         visitor,
-        file: earlier.file(),
-        application: earlier.application,
+        file: path.file(&console),
+        application: path.application,
         revision: earlier.revision,
         message: body.message,
         expected: Expected::Whatever,
@@ -98,7 +105,9 @@ pub(crate) async fn events(
             event.json_data(&*release).unwrap_or_else(|_| Event::default().comment("unreadable")),
         )
     });
-    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(10))))
+    let stream = Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(10)));
+    // A proxy that collects an answer before it passes it on would hold the events back.
+    Ok(([("x-accel-buffering", "no")], stream))
 }
 
 async fn find(console: &Console, id: &str) -> Result<Release, Problem> {

@@ -137,6 +137,7 @@ pub(crate) async fn login(
         store::end_session(&mut change, &earlier.session).await?;
     }
     store::note_login(&mut change, &name).await?;
+    store::sweep_sessions(&mut change, console.expiry()).await?;
     let mut entry = visitor.entry("login", &name);
     entry.actor.clone_from(&name);
     entry.write(&mut change).await?;

@@ -94,9 +94,14 @@ impl Releases {
             Ok(release) => Ok(release),
             Err(error) => {
                 // The ConfigMap has it; only our note of that is missing, and is made as soon as it can be.
-                let problem = Problem::from(error);
+                let detail = format!(
+                    "The ConfigMap has release {} of {}, and the console could not note that: could not {error}. It \
+                     tries again until it can; see the release, and make sure that the database can be written.",
+                    release.number,
+                    release.file()
+                );
                 self.settle_later(release);
-                Err(problem)
+                Err(Problem::from(error).because(detail))
             }
         }
     }

@@ -18,7 +18,7 @@ pub(crate) use releases::{NewRelease, Progress};
 pub use releases::{PodProof, Release, ReleaseKind, ReleaseState};
 pub use revisions::Revision;
 pub(crate) use revisions::{FileId, NewRevision};
-pub(crate) use sessions::{Expiry, add_session, end_other_sessions, end_session};
+pub(crate) use sessions::{Expiry, add_session, end_other_sessions, end_session, sweep_sessions};
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 

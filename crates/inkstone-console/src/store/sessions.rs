@@ -50,18 +50,18 @@ impl Store {
         }
         Ok(Role::parse(&role).map(|role| (name, role)))
     }
+}
 
-    /// Forgets sessions that have ended.
-    pub(crate) async fn sweep_sessions(&self, expiry: Expiry) -> Result<(), StoreError> {
-        let now = time::now();
-        sqlx::query("DELETE FROM sessions WHERE seen_at <= ? OR created_at <= ?")
-            .bind(now - expiry.idle)
-            .bind(now - expiry.absolute)
-            .execute(&self.pool)
-            .await
-            .map_err(|e| StoreError::new("forget old sessions", &e))?;
-        Ok(())
-    }
+/// Forgets the sessions that have ended.
+pub(crate) async fn sweep_sessions(change: &mut Change, expiry: Expiry) -> Result<(), StoreError> {
+    let now = time::now();
+    sqlx::query("DELETE FROM sessions WHERE seen_at <= ? OR created_at <= ?")
+        .bind(now - expiry.idle)
+        .bind(now - expiry.absolute)
+        .execute(&mut **change)
+        .await
+        .map_err(|e| StoreError::new("forget old sessions", &e))?;
+    Ok(())
 }
 
 pub(crate) async fn add_session(

@@ -102,3 +102,36 @@ async fn a_stop_in_the_middle_of_the_proof_is_taken_up_again() {
     admin.api.clone_from(&again.url);
     assert_eq!(admin.final_release(release["id"].as_str().unwrap()).await["state"], "complete");
 }
+
+#[tokio::test]
+async fn a_database_that_fails_after_the_write_leaves_the_release_open_until_it_is_well() {
+    let site = Site::start().await;
+    let admin = site.admin().await;
+    let revision = save(&admin, "a = 1\n").await;
+    let broken =
+        "CREATE TRIGGER broken BEFORE UPDATE ON releases BEGIN SELECT RAISE(ABORT, 'disk trouble'); END";
+    sqlx::query(broken).execute(&site.pool).await.unwrap();
+    let body = json!({"revision": revision, "expected_live_hash": hash(FIRST)});
+    let (status, code, answer) = problem(admin.post(&format!("{FILE}/releases"), &body).await).await;
+    assert_eq!((status, code.as_str()), (500, "storage"));
+    assert!(answer["detail"].as_str().unwrap().contains("The ConfigMap has release 1"), "{answer}");
+    let open = admin.read(FILE).await["releases"][0].clone();
+    assert_eq!(open["state"], "publishing", "nobody claims to know more than the database");
+    assert_eq!(site.cluster.content("catalog.toml").unwrap(), "a = 1\n");
+    sqlx::query("DROP TRIGGER broken").execute(&site.pool).await.unwrap();
+    assert_eq!(eventually_final(&admin, open["id"].as_str().unwrap()).await["state"], "complete");
+}
+
+#[tokio::test]
+async fn a_database_that_fails_before_the_write_leaves_the_config_map_alone() {
+    let site = Site::start().await;
+    let admin = site.admin().await;
+    let revision = save(&admin, "a = 1\n").await;
+    let broken =
+        "CREATE TRIGGER broken BEFORE INSERT ON releases BEGIN SELECT RAISE(ABORT, 'disk trouble'); END";
+    sqlx::query(broken).execute(&site.pool).await.unwrap();
+    let body = json!({"revision": revision, "expected_live_hash": hash(FIRST)});
+    assert_eq!(problem(admin.post(&format!("{FILE}/releases"), &body).await).await.0, 500);
+    assert_eq!(site.cluster.content("catalog.toml").unwrap(), FIRST);
+    assert_eq!(site.cluster.writes(), 0);
+}

@@ -112,7 +112,9 @@ function stream(response: ServerResponse, state: State, id: string): void {
   const tell = (): void => {
     const release = state.release(id)?.release;
     response.write(`event: release\ndata: ${JSON.stringify(release)}\n\n`);
-    if (release && release.state !== "written" && release.state !== "publishing") response.end();
+    if (release?.state === "written" || release?.state === "publishing") return;
+    state.off(id, tell);
+    response.end();
   };
   state.on(id, tell);
   response.on("close", () => state.off(id, tell));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Application, ConfigState, FileDetail, Revision, VersionRow } from "../src/api/types";
+import type { Application, ConfigState, FileDetail, Release, Revision, VersionRow } from "../src/api/types";
 import { relative } from "../src/i18n/time";
 import { worstState } from "../src/pages/application/state";
 import { chosenFile } from "../src/pages/configuration/file";
@@ -14,7 +14,7 @@ function detail(live: string | null, ...hashes: string[]): FileDetail {
   return {
     live: live === null ? null : { content: "", hash: live, resource_version: "1", release: null },
     revisions: hashes.map((hash, index) => revision(hashes.length - index, hash)),
-    releases: [],
+    releases: live === "x" ? [{} as Release] : [],
   };
 }
 
@@ -23,6 +23,8 @@ describe("the state of a file", () => {
     ["published", detail("b", "b", "a")],
     ["published", detail("a")],
     ["unpublished", detail("a", "b", "a")],
+    // Put there by hand before the console's first release.
+    ["unpublished", detail("y", "b", "a")],
     ["foreign", detail("x", "b", "a")],
     ["absent", detail(null, "a")],
   ] as const)("is %s", (state, file) => {

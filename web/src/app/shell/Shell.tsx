@@ -1,7 +1,7 @@
 import { AppShell, Box, Burger, Button, Center, Group, Loader } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
-import { Navigate, Outlet, useLocation } from "@tanstack/react-router";
+import { Outlet, useLocation, useRouter } from "@tanstack/react-router";
 import { useEffect, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import { sessionQuery } from "../../api/queries";
@@ -15,12 +15,16 @@ import { Shortcuts } from "./Shortcuts";
 /** The frame around every page of someone who is signed in; sends everyone else to the door. */
 export function Shell() {
   const session = useQuery({ ...sessionQuery, refetchInterval: 60_000 });
-  const location = useLocation();
+  const router = useRouter();
+  const door = session.data?.setup ? "setup" : session.data && !session.data.user ? "login" : undefined;
 
-  if (session.data?.setup) return <Navigate to="/setup" replace />;
-  if (session.data && !session.data.user) {
-    return <Navigate to="/login" search={{ next: location.href }} replace />;
-  }
+  useEffect(() => {
+    if (door === "setup") router.navigate({ to: "/setup", replace: true });
+    if (door === "login")
+      router.navigate({ to: "/login", search: { next: router.state.location.href }, replace: true });
+  }, [door, router]);
+
+  if (door) return null;
   if (session.data) return <Frame />;
   if (session.error) {
     return (

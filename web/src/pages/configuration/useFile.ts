@@ -27,6 +27,7 @@ export function publication(detail: FileDetail): "published" | "unpublished" | "
   const newest: Revision | undefined = detail.revisions[0];
   if (!detail.live) return "absent";
   if (!newest || newest.hash === detail.live.hash) return "published";
-  const known = detail.revisions.some((revision) => revision.hash === detail.live?.hash);
-  return known ? "unpublished" : "foreign";
+  // Before the first release, what is live was put there by hand, and that is fine.
+  const ours = detail.releases.length === 0 || detail.revisions.some((it) => it.hash === detail.live?.hash);
+  return ours ? "unpublished" : "foreign";
 }

@@ -1,6 +1,6 @@
 import { Button, PasswordInput, Stack, TextInput } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { Navigate, useRouter, useSearch } from "@tanstack/react-router";
+import { useRouter, useSearch } from "@tanstack/react-router";
 import { type FormEvent, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { post, rememberCsrf } from "../../api/client";
@@ -26,17 +26,16 @@ export function LoginPage() {
     onError: () => setPassword(""),
   });
   const signedIn = Boolean(session.data?.user);
+  const needsSetup = Boolean(session.data?.setup);
 
   useEffect(() => {
     // Only a path of this console: an address of elsewhere must not be reachable through the link to this page.
     const inside = next?.startsWith("/") && !next.startsWith("//") && !next.includes("\\");
-    if (signedIn)
-      router.history.replace(
-        router.history.createHref(inside ? next! : router.buildLocation({ to: "/applications" }).href),
-      );
-  }, [signedIn, next, router]);
+    if (needsSetup) router.navigate({ to: "/setup", replace: true });
+    else if (signedIn && inside) router.navigate({ href: next, replace: true });
+    else if (signedIn) router.navigate({ to: "/applications", replace: true });
+  }, [needsSetup, signedIn, next, router]);
 
-  if (session.data?.setup) return <Navigate to="/setup" replace />;
   const submit = (event: FormEvent) => {
     event.preventDefault();
     login.mutate();

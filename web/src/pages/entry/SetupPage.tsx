@@ -1,7 +1,7 @@
 import { Alert, Button, Code, Stack, Text, TextInput } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { Navigate } from "@tanstack/react-router";
-import { type FormEvent, useState } from "react";
+import { useRouter } from "@tanstack/react-router";
+import { type FormEvent, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { post, rememberCsrf } from "../../api/client";
 import { sessionQuery } from "../../api/queries";
@@ -19,6 +19,7 @@ function tokenOfLink(): string {
 export function SetupPage() {
   const { t } = useTranslation();
   const client = useQueryClient();
+  const router = useRouter();
   const session = useQuery(sessionQuery);
   const [linked] = useState(tokenOfLink);
   const [token, setToken] = useState(linked);
@@ -32,8 +33,11 @@ export function SetupPage() {
     },
   });
 
-  if (session.data && !session.data.setup)
-    return <Navigate to={session.data.user ? "/applications" : "/login"} replace />;
+  const done = session.data && !session.data.setup ? (session.data.user ? "/applications" : "/login") : undefined;
+  useEffect(() => {
+    if (done) router.navigate({ to: done, replace: true });
+  }, [done, router]);
+
   const ready = token.trim() && name.trim() && isGood(password);
   const submit = (event: FormEvent) => {
     event.preventDefault();

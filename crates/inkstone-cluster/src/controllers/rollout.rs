@@ -82,8 +82,8 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn bounds(replicas: i64, surge: Value, unavailable: Value) -> Bounds {
-        Bounds::new(replicas, &surge, &unavailable)
+    fn bounds(replicas: i64, surge: &Value, unavailable: &Value) -> Bounds {
+        Bounds::new(replicas, surge, unavailable)
     }
 
     #[test]
@@ -97,14 +97,14 @@ mod tests {
             (0, json!("25%"), json!("25%"), (0, 1)),
         ];
         for (replicas, surge, unavailable, expected) in cases {
-            let found = bounds(replicas, surge, unavailable);
+            let found = bounds(replicas, &surge, &unavailable);
             assert_eq!((found.surge, found.unavailable), expected, "{found:?}");
         }
     }
 
     #[test]
     fn the_new_version_grows_into_the_surge() {
-        let bounds = bounds(4, json!(1), json!(0));
+        let bounds = bounds(4, &json!(1), &json!(0));
         assert_eq!(bounds.grow(0, 4), 1);
         assert_eq!(bounds.grow(1, 5), 1);
         assert_eq!(bounds.grow(1, 4), 2);
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn old_versions_give_way_only_to_pods_that_serve() {
-        let bounds = bounds(4, json!(1), json!(0));
+        let bounds = bounds(4, &json!(1), &json!(0));
         let old = Count { desired: 4, available: 4 };
         assert_eq!(bounds.shrink(Count { desired: 1, available: 0 }, &[old]), [4]);
         assert_eq!(bounds.shrink(Count { desired: 1, available: 1 }, &[old]), [3]);
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_pod_that_was_told_to_go_is_not_counted_on() {
-        let bounds = bounds(3, json!(1), json!(0));
+        let bounds = bounds(3, &json!(1), &json!(0));
         let old = Count { desired: 2, available: 3 };
         assert_eq!(bounds.shrink(Count { desired: 2, available: 1 }, &[old]), [2]);
         assert_eq!(bounds.shrink(Count { desired: 1, available: 1 }, &[old]), [2]);
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn broken_old_pods_go_first() {
-        let bounds = bounds(4, json!(1), json!(1));
+        let bounds = bounds(4, &json!(1), &json!(1));
         let olds = [Count { desired: 3, available: 3 }, Count { desired: 1, available: 0 }];
         assert_eq!(bounds.shrink(Count { desired: 1, available: 0 }, &olds), [3, 0]);
     }

@@ -59,25 +59,19 @@ impl Api {
     /// Answers one request; a refusal is an answer too.
     pub(crate) async fn answer(&self, request: Request<hyper::body::Incoming>) -> Answer {
         let (parts, body) = request.into_parts();
-        let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
-        let answer = match Limited::new(body, MOST_BODY).collect().await {
-            Ok(body) => self.route(&parts, body.to_bytes()).await.unwrap_or_else(|error| refuse(&error)),
-            Err(error) if error.is::<LengthLimitError>() => {
-                let message = format!("Request entity too large: limit is {MOST_BODY}");
-                refuse(&ApiError::new(413, "RequestEntityTooLarge", message))
-            }
-            Err(error) => refuse(&ApiError::bad_request(format!("cannot read the request: {error}"))),
-        };
-        tracing::debug!(%method, path, status = answer.status().as_u16(), "cluster API");
+        let answer = self.route(&parts, body).await.unwrap_or_else(|error| refuse(&error));
+        let status = answer.status().as_u16();
+        tracing::debug!(method = %parts.method, path = parts.uri.path(), status, "cluster API");
         answer
     }
 
-    async fn route(&self, parts: &Parts, body: Bytes) -> Result<Answer, ApiError> {
+    async fn route(&self, parts: &Parts, body: hyper::body::Incoming) -> Result<Answer, ApiError> {
         let route = Route::parse(parts.uri.path());
         if route == Route::Health {
             return Ok(plain(StatusCode::OK, "ok"));
         }
         self.authenticate(&parts.headers)?;
+        let body = collect(body).await?;
         let query = Query::of(&parts.uri)?;
         if let Route::Object(target) = &route {
             return self.object(parts, target, &query, body).await;
@@ -198,6 +192,17 @@ impl Api {
     fn is_token(&self, token: &str) -> bool {
         let digest: [u8; 32] = Sha256::digest(token).into();
         digest == self.0.token
+    }
+}
+
+async fn collect(body: hyper::body::Incoming) -> Result<Bytes, ApiError> {
+    match Limited::new(body, MOST_BODY).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => {
+            let message = format!("Request entity too large: limit is {MOST_BODY}");
+            Err(ApiError::new(413, "RequestEntityTooLarge", message))
+        }
+        Err(error) => Err(ApiError::bad_request(format!("cannot read the request: {error}"))),
     }
 }
 

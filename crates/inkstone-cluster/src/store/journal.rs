@@ -8,7 +8,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     fs::{self, File, OpenOptions},
     io::{self, BufRead, BufReader, Write},
-    os::unix::fs::FileExt,
+    os::unix::fs::{FileExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -54,19 +54,15 @@ struct Record<'a> {
 impl Journal {
     pub(super) fn open(dir: &Path) -> io::Result<(Self, Recovered)> {
         let path = dir.join("journal.jsonl");
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(|e| explain(&e, "open the journal", &path))?;
+        let file =
+            private().truncate(false).open(&path).map_err(|e| explain(&e, "open the journal", &path))?;
         let (recovered, end) = recover(&file, &path)?;
         file.set_len(end).map_err(|e| explain(&e, "drop the unfinished record of", &path))?;
         Ok((Self { path, file, end, due: SMALL.max(end * 2) }, recovered))
     }
 
-    pub(super) fn append(&mut self, change: &Change) -> io::Result<()> {
+    /// Returns how many bytes were written.
+    pub(super) fn append(&mut self, change: &Change) -> io::Result<usize> {
         let line = line(&Record {
             v: change.version,
             r: Some(change.resource.plural),
@@ -80,7 +76,7 @@ impl Journal {
             return Err(explain(&error, "write to the journal", &self.path));
         }
         self.end += line.len() as u64;
-        Ok(())
+        Ok(line.len())
     }
 
     /// Rewrites the journal with only what is still there, once it has grown enough. A failure (no space, say) is
@@ -108,7 +104,7 @@ impl Journal {
                 text.extend(line(&record)?);
             }
         }
-        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&new)?;
+        let mut file = private().truncate(true).open(&new)?;
         file.write_all(&text)?;
         file.sync_all()?;
         fs::rename(&new, &self.path)?;
@@ -116,6 +112,13 @@ impl Journal {
         self.end = text.len() as u64;
         Ok(())
     }
+}
+
+/// For a file that only its owner may read: there are secrets in it.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).mode(0o600);
+    options
 }
 
 fn line(record: &Record<'_>) -> io::Result<Vec<u8>> {

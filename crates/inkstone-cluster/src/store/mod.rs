@@ -5,6 +5,7 @@
 
 mod defaults;
 mod error;
+mod history;
 mod journal;
 pub mod object;
 mod resource;
@@ -14,7 +15,7 @@ mod watch;
 mod write;
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, HashMap},
     fs, io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -36,6 +37,7 @@ pub use self::{
     write::{DeleteOptions, Part, Propagation},
 };
 use self::{
+    history::History,
     journal::Journal,
     watch::{Change, Watchers},
 };
@@ -76,10 +78,7 @@ struct Inner {
 struct State {
     objects: HashMap<&'static str, BTreeMap<Key, Arc<Object>>>,
     version: u64,
-    history: VecDeque<Arc<Change>>,
-    history_limit: usize,
-    /// The newest version that has left the history; nobody can watch from before it.
-    forgotten: u64,
+    history: History,
     watchers: Watchers,
     journal: Journal,
     closed: bool,
@@ -107,9 +106,7 @@ impl Store {
         let state = State {
             objects: recovered.objects,
             version: recovered.version,
-            history: VecDeque::new(),
-            history_limit: options.history.max(1),
-            forgotten: recovered.version,
+            history: History::new(options.history, recovered.version),
             watchers: Watchers::default(),
             journal,
             closed: false,
@@ -158,20 +155,8 @@ impl Store {
         version: u64,
     ) -> Result<Listed, ApiError> {
         let state = self.state();
-        if version < state.forgotten {
-            return Err(ApiError::too_old(version, state.forgotten));
-        }
-        let Some(objects) = state.objects.get(resource.plural) else {
-            return Ok(Listed { items: Vec::new(), resource_version: version });
-        };
-        let mut then = objects.clone();
-        let later = state.history.iter().rev().take_while(|c| c.version > version);
-        for change in later.filter(|c| c.resource == resource) {
-            match &change.old {
-                Some(old) => then.insert(change.key.clone(), old.clone()),
-                None => then.remove(&change.key),
-            };
-        }
+        let now = state.objects.get(resource.plural).cloned().unwrap_or_default();
+        let then = state.history.rewind(now, version, resource)?;
         let here = |key: &Key| namespace.is_none_or(|ns| ns == key.0);
         let items =
             then.into_iter().filter(|(key, o)| here(key) && selector.matches(o)).map(|(_, o)| o).collect();
@@ -196,13 +181,7 @@ impl Store {
                     state.of(resource, namespace).filter(|o| selector.matches(o)).cloned().collect();
                 Watch::snapshot(present, state.version)
             }
-            WatchFrom::After(version) if version < state.forgotten => {
-                return Err(ApiError::too_old(version, state.forgotten));
-            }
-            WatchFrom::After(version) => {
-                let later = state.history.iter().filter(|c| c.version > version && c.resource == resource);
-                Watch::replay(later.cloned().collect(), version)
-            }
+            WatchFrom::After(version) => Watch::replay(state.history.after(version, resource)?, version),
         };
         if !state.closed {
             watch.follow(state.watchers.register(resource));
@@ -263,7 +242,7 @@ impl State {
 
     /// Journals a change, then makes it visible; without the journal's word nothing changes.
     fn commit(&mut self, change: Change, latest: &latest::Sender<u64>) -> Result<(), ApiError> {
-        self.journal.append(&change).map_err(|e| ApiError::storage(&e))?;
+        let size = self.journal.append(&change).map_err(|e| ApiError::storage(&e))?;
         self.version = change.version;
         let objects = self.objects.entry(change.resource.plural).or_default();
         match &change.new {
@@ -272,10 +251,7 @@ impl State {
         };
         let change = Arc::new(change);
         self.watchers.send(&change);
-        self.history.push_back(change);
-        while self.history.len() > self.history_limit {
-            self.forgotten = self.history.pop_front().map_or(self.forgotten, |c| c.version);
-        }
+        self.history.push(change, size);
         self.journal.compact_if_due(self.version, &self.objects);
         latest.send_replace(self.version);
         Ok(())

@@ -7,7 +7,8 @@ use std::{
 };
 
 use inkstone_cluster::store::{
-    CONFIGMAPS, DeleteOptions, NAMESPACES, Object, Part, Selector, Store, StoreOptions, object,
+    CONFIGMAPS, DeleteOptions, Event, NAMESPACES, Object, Part, Selector, Store, StoreOptions, WatchFrom,
+    object,
 };
 use serde_json::json;
 
@@ -157,4 +158,42 @@ fn a_second_cluster_on_the_same_state_is_refused() {
     let _first = open(dir.path());
     let error = Store::open(dir.path(), &StoreOptions::default()).unwrap_err().to_string();
     assert!(error.contains("another cluster uses"), "{error}");
+}
+
+#[tokio::test]
+async fn a_bookmark_promises_only_what_has_been_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = begin(dir.path());
+    let from = WatchFrom::After(store.version());
+    let mut watch = store.watch(CONFIGMAPS, None, Selector::all(), from).unwrap();
+    let made = object::version(&store.create(CONFIGMAPS, config_map("a", "1")).unwrap());
+    assert!(store.bookmark(&watch) < made, "the event has not been read yet");
+    assert!(matches!(watch.next().await, Some(Event::Added(_))));
+    store.create(NAMESPACES, json!({ "metadata": { "name": "elsewhere" } })).unwrap();
+    assert_eq!(store.bookmark(&watch), store.version(), "other resources' changes are none of its own");
+}
+
+#[tokio::test]
+async fn a_watcher_that_falls_far_behind_is_told_to_list_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = begin(dir.path());
+    let mut watch =
+        store.watch(CONFIGMAPS, None, Selector::all(), WatchFrom::After(store.version())).unwrap();
+    store.create(CONFIGMAPS, config_map("a", "")).unwrap();
+    for n in 0..9000 {
+        let edit = |o: &mut Object| {
+            o["data"]["a"] = n.to_string().into();
+            Ok(())
+        };
+        store.modify(CONFIGMAPS, "default", "a", Part::Main, edit).unwrap();
+    }
+    let mut told = 0;
+    let error = loop {
+        match watch.next().await.expect("an error ends the watch, not silence") {
+            Event::Error(error) => break error,
+            _ => told += 1,
+        }
+    };
+    assert!(error.is_expired() && told >= 8192, "{told} events, then {error}");
+    assert!(watch.next().await.is_none());
 }

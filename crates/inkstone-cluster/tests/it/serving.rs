@@ -69,6 +69,20 @@ async fn an_address_that_others_reach_or_hold_is_refused() {
 }
 
 #[tokio::test]
+async fn a_state_directory_that_cannot_be_used_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let error = Cluster::start(options(&file.join("state"))).await.unwrap_err().to_string();
+    assert!(error.contains("cannot create the directory") && error.contains("file/state"), "{error}");
+
+    let running = Cluster::start(options(&dir.path().join("state"))).await.unwrap();
+    let error = Cluster::start(options(&dir.path().join("state"))).await.unwrap_err().to_string();
+    assert!(error.contains("another cluster uses"), "{error}");
+    running.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn discovery_lists_what_is_served() {
     let (_fixture, client) = start().await;
     assert_eq!(client.get("/api").await.expect(200)["versions"], json!(["v1"]));

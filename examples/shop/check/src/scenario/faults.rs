@@ -52,7 +52,7 @@ async fn taken_port(world: &World) -> anyhow::Result<String> {
     let port = taken.local_addr()?.port();
     let ran = storefront(world, &[&format!("--set=server.http.port={port}")], &[]).await?;
     ran.refused(&["server.http", &port.to_string()])?;
-    Ok(said(&ran.stderr))
+    Ok(said(&ran, "server.http"))
 }
 
 async fn missing_file(world: &World) -> anyhow::Result<String> {
@@ -60,7 +60,7 @@ async fn missing_file(world: &World) -> anyhow::Result<String> {
         run_program(&world.program("storefront"), &world.state, &["--config=nowhere/storefront.toml"], &[])
             .await?;
     ran.refused(&["nowhere/storefront.toml"])?;
-    Ok(said(&ran.stderr))
+    Ok(said(&ran, "nowhere"))
 }
 
 async fn dead_kubeconfig(world: &World) -> anyhow::Result<String> {
@@ -159,7 +159,7 @@ fn start_console(world: &World) -> anyhow::Result<Child> {
     let state = world.state.join("console");
     let port = world.dev.console().rsplit(':').next().unwrap_or_default().trim_end_matches('/').to_owned();
     let port = format!("--set=server.http.port={port}");
-    let kubeconfig = format!("--set=console.kubeconfig={:?}", world.dev.at.kubeconfig.display().to_string());
+    let kubeconfig = format!("--set=console.kubeconfig={}", world.dev.at.kubeconfig.display());
     let args = ["console", "--state-dir", &state.to_string_lossy(), "--", &port, &kubeconfig];
     start(&world.program("inkstone"), &args, &[])
 }
@@ -221,8 +221,12 @@ fn newest(file: &Value) -> Option<&Value> {
     file["releases"].as_array().into_iter().flatten().max_by_key(|release| release["number"].as_i64())
 }
 
-/// The first line of what a program said.
-fn said(stderr: &str) -> String {
-    let line = stderr.lines().rfind(|line| line.contains("INK")).or_else(|| stderr.lines().next());
-    line.unwrap_or_default().chars().take(150).collect()
+/// The problem among those reported that has this word.
+fn said(ran: &crate::program::Ran, word: &str) -> String {
+    let problems = ran.problems();
+    let problem = problems.iter().find(|problem| problem.to_string().contains(word));
+    problem.map_or_else(String::new, |problem| {
+        let text = |field: &str| problem[field].as_str().unwrap_or_default().to_owned();
+        format!("{} {}: {}", text("code"), text("target"), text("message"))
+    })
 }

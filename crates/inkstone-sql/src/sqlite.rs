@@ -45,7 +45,21 @@ impl Component for Sqlite {
     }
 
     async fn health(&self) -> Health {
-        match sqlx::query("SELECT 1").execute(self.pool()).await {
+        let pool = self.pool();
+        let free = pool.try_acquire();
+        let limit = pool.options().get_max_connections();
+        // Too much to do is no reason to be taken out of service: the others would have still more.
+        if free.is_none() && pool.size() >= limit && !pool.is_closed() {
+            return Health::Degraded(format!("{}: all {limit} connections are in use", self.0.place));
+        }
+        let asked = async {
+            let mut connection = match free {
+                Some(connection) => connection,
+                None => pool.acquire().await?,
+            };
+            sqlx::query("SELECT 1").execute(&mut *connection).await
+        };
+        match asked.await {
             Ok(_) => Health::Up,
             Err(error) => Health::Down(format!("{}: {error}", self.0.place)),
         }

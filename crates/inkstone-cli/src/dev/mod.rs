@@ -73,8 +73,9 @@ impl Dev {
         let this = std::env::current_exe()?;
         let mut signals = Signals::listen()?;
         let mut cluster = self.start_cluster(&this, &state).await?;
-        println!("cluster    {}", cluster.url());
+        println!("cluster    {}   {}", cluster.url(), since(started));
         println!("           export KUBECONFIG={}", cluster.kubeconfig().display());
+        println!("           kubectl get pods --all-namespaces");
 
         let mut console = None;
         let mut places = Places::new(&cluster, &state);
@@ -160,7 +161,7 @@ async fn run(
     };
     let (announced, ()) = tokio::try_join!(listening, manifests::apply(&client, manifests))?;
     if let Some(announced) = announced {
-        println!("console    {}", announced.url);
+        println!("console    {}   {}", announced.url, since(started));
         match &announced.setup {
             Some(link) => {
                 println!("first login: {link}\n           works once, and makes the administrator's account");
@@ -193,6 +194,11 @@ async fn run(
 fn cluster_failed(ended: io::Result<()>) -> inkstone::Error {
     let why = ended.map_or_else(|error| error.to_string(), |()| "a part of it ended".to_owned());
     fault(Code::ServeFailed, format_args!("the local cluster failed: {why}"), "cluster").into()
+}
+
+/// How long it has taken so far, as a person reads it.
+fn since(started: Instant) -> String {
+    format!("{:.1} s", started.elapsed().as_secs_f64())
 }
 
 /// An error of this command: what could not be done, on what.

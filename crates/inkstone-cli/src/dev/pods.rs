@@ -11,6 +11,7 @@ use kube::api::ListParams;
 use kube::{Api, Client};
 
 use super::manifests::Manifest;
+use super::since;
 
 /// How often the cluster is looked at: what is shown is meant for a person.
 const GLANCE: Duration = Duration::from_millis(50);
@@ -33,12 +34,12 @@ pub(crate) async fn watch(client: &Client, manifests: &[Manifest], started: Inst
             let wanted = found.spec.and_then(|spec| spec.replicas).unwrap_or(1);
             let ready = found.status.and_then(|status| status.ready_replicas).unwrap_or(0);
             if shown.insert((namespace, name), (ready, wanted)) != Some((ready, wanted)) {
-                println!("{name:<10} {ready}/{wanted} ready   {:.1} s", started.elapsed().as_secs_f64());
+                println!("{name:<10} {ready}/{wanted} ready   {}", since(started));
             }
             waiting |= ready < wanted;
         }
         if !waiting {
-            println!("all pods ready after {:.1} s", started.elapsed().as_secs_f64());
+            println!("all pods ready after {}", since(started));
             break;
         }
         complain(client, &deployments, &mut problems).await?;

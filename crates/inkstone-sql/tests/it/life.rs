@@ -1,5 +1,7 @@
 //! Opening, migrating, health, closing.
 
+use std::time::{Duration, Instant};
+
 use inkstone_core::{App, Component, Health};
 use inkstone_sql::{Sqlite, code, sqlx};
 
@@ -62,6 +64,22 @@ async fn health_turns_down_when_it_is_closed_and_closing_twice_is_no_error() {
     let error = sqlx::query("SELECT 1").execute(&database.sqlite).await.unwrap_err();
     assert_eq!(code(&error), "closed");
     drop(database);
+}
+
+#[tokio::test]
+async fn a_database_whose_connections_are_all_in_use_is_busy_and_not_down() {
+    let database = Database::open("pool_size = 1").await;
+    let using = database.sqlite.begin_read().await.unwrap();
+    assert!(
+        matches!(database.sqlite.health().await, Health::Degraded(why) if why.contains("all 1 connections"))
+    );
+    using.commit().await.unwrap();
+    // The connection goes back to the pool on a task of its own.
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while database.sqlite.health().await != Health::Up {
+        assert!(Instant::now() < deadline, "the connection does not come back");
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test]

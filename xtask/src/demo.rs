@@ -19,8 +19,7 @@ pub(crate) struct Demo {
 
 const PUBLISHES: u32 = 50;
 
-const PROGRAMS: [&str; 4] =
-    ["inkstone-cli", "inkstone-cluster", "shop-catalog", "shop-orders", "shop-storefront"];
+const PROGRAMS: [&str; 4] = ["inkstone-cli", "shop-catalog", "shop-orders", "shop-storefront"];
 
 impl Demo {
     /// The check with its usual settings.

@@ -35,7 +35,7 @@ pub(crate) struct Elsewhere<'a> {
 /// ```
 pub fn check_text(name: &str, text: &str, kinds: &[Kind]) -> Problems {
     let source = Arc::new(Source::new(name, text));
-    let mut layers = Layers { documents: vec![Arc::clone(&source)], ..Layers::default() };
+    let mut layers = Layers { documents: vec![Arc::clone(&source)], elsewhere: true, ..Layers::default() };
     let mut table =
         match Format::of(name).map_err(Problems::from).and_then(|format| read::document(&source, format)) {
             Ok(table) => table,
@@ -58,7 +58,9 @@ struct Check<'a> {
 impl Check<'_> {
     /// Checks every entry of one level of tables above the kinds.
     fn level(&self, table: &Table, path: &mut Vec<String>, problems: &mut Problems) {
-        for (key, entry) in table {
+        let mut entries: Vec<_> = table.iter().collect();
+        entries.sort_by_key(|(_, entry)| (entry.key.line, entry.key.column));
+        for (key, entry) in entries {
             path.push(key.clone());
             self.entry(entry, path, problems);
             path.pop();

@@ -20,6 +20,8 @@ pub(crate) struct Layers {
     pub(crate) problems: Problems,
     /// Some document could not be read, so a missing table may just be in there.
     pub(crate) incomplete: bool,
+    /// The sources are those of another machine, whose environment is not known here.
+    pub(crate) elsewhere: bool,
 }
 
 impl Layers {

@@ -102,9 +102,14 @@ pub(crate) fn read<C: Config>(shape: &Shape, layers: &Layers, asked: &Asked) -> 
             limits(&view, &node, &mut Vec::new(), &mut faults);
             value = C::deserialize(Reader::new(&node)).ok();
         }
-        // Rules across keys say nothing about values that stand in for unknown ones.
-        if let (Fit::Yes, Some(value)) = (fit, &value) {
-            faults.extend(check(value, &node));
+        // Rules across keys say nothing about values that stand in for unknown ones, and a key that is wrong
+        // already is not judged again.
+        if let (Fit::Yes, Some(value)) = (fit, &value)
+            && !(layers.elsewhere && holds_reference(&node))
+        {
+            let wrong: Vec<_> = faults.iter().filter_map(|fault| fault.key.clone()).collect();
+            let found = check(value, &node).into_iter();
+            faults.extend(found.filter(|fault| fault.key.as_ref().is_none_or(|key| !wrong.contains(key))));
         }
     }
     Reading { value: value.filter(|_| faults.is_empty()), node, problems: asked.sign(faults) }
@@ -120,7 +125,11 @@ fn merged(view: &View<'_>, default: Node, layers: &Layers, asked: &Asked, faults
     let mut node = default;
     for entry in entries {
         match &entry.value.data {
-            Data::Table(_) => node = over(view, node, entry.value.clone()),
+            Data::Table(_) => {
+                node = over(view, node, entry.value.clone());
+                // Whatever concerns the table as a whole points at its name.
+                node.origin = entry.key.clone();
+            }
             // `cart:` without anything below it.
             Data::Scalar(Value::Null) | Data::Unknown => {}
             Data::Scalar(_) | Data::Array(_) => {
@@ -134,6 +143,16 @@ fn merged(view: &View<'_>, default: Node, layers: &Layers, asked: &Asked, faults
     node
 }
 
+/// Whether anything here was given by a reference, which may say something else on its own machine.
+fn holds_reference(node: &Node) -> bool {
+    node.loose
+        || match &node.data {
+            Data::Table(table) => table.values().any(|entry| holds_reference(&entry.value)),
+            Data::Array(items) => items.iter().any(holds_reference),
+            Data::Scalar(_) | Data::Unknown => false,
+        }
+}
+
 /// The rules across keys, with the places of the keys they name.
 fn check(value: &impl Config, node: &Node) -> Vec<Fault> {
     let mut problems = Problems::new();
@@ -142,8 +161,13 @@ fn check(value: &impl Config, node: &Node) -> Vec<Fault> {
         let path = split_key(fault.key.as_deref()?)?;
         node.find(&path).map(|value| value.origin.clone()).filter(|origin| !origin.is_default())
     };
+    let table = || Some(node.origin.clone()).filter(|origin| !origin.is_default());
     let placed = |mut fault: Fault| {
         fault.origin = fault.origin.take().or_else(|| place(&fault));
+        // What is missing has no place of its own.
+        if fault.code == Code::MissingKey {
+            fault.origin = fault.origin.take().or_else(table);
+        }
         fault
     };
     problems.into_iter().map(placed).collect()

@@ -37,9 +37,9 @@ fn every_table_of_a_known_kind_is_checked() {
     check(
         "[server.http]\nprot = 80\n[redis.cart]\npool_size = \"x\"\n[redis.user]\nmin_idle = 21\n",
         &[
+            (Code::UnknownKey, Severity::Error, 2, "did you mean `port`?"),
             (Code::WrongType, Severity::Error, 4, "expected u32"),
             (Code::CrossKey, Severity::Error, 6, "21 is more than"),
-            (Code::UnknownKey, Severity::Error, 2, "did you mean `port`?"),
         ],
     );
 }
@@ -60,6 +60,8 @@ fn names_near_a_kind_are_reported_and_others_are_the_applications() {
 fn references_are_those_of_another_machine() {
     check("[server.http]\nport = \"${env:PORT}\"\n[grpc.a]\naddr = \"${file:/run/addr}\"\n", &[]);
     check("[server.http]\nport = \"${env:PORT:-80}\"\n", &[]);
+    // Whether 30 idle connections are too many depends on that machine.
+    check("[redis.a]\npool_size = \"${env:POOL:-20}\"\nmin_idle = 30\n", &[]);
     check(
         "[server.http]\nport = \"${env:PORT:-x}\"\n",
         &[(Code::WrongType, Severity::Error, 2, "expected u16")],

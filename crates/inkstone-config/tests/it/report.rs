@@ -156,7 +156,7 @@ fn a_key_without_a_default_must_be_set() {
             "{problems}"
         );
         assert_eq!(problems.len(), 1, "{problems}");
-        assert_eq!(found.origin.as_ref().map(|at| (at.line, at.column)).is_some(), place.is_some());
+        assert_eq!(found.origin.as_ref().map(|at| (at.line, at.column)), place, "{problems}");
         assert!(found.hint.as_ref().unwrap().contains("expected an address such as"), "{problems}");
     }
 }

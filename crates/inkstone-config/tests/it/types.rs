@@ -109,7 +109,13 @@ pub(crate) struct Client {
     pub(crate) limit: u32,
 }
 
-impl Config for Client {}
+impl Config for Client {
+    fn check(&self, problems: &mut Problems) {
+        if self.addr.is_unset() {
+            problems.reject("addr", "is not set");
+        }
+    }
+}
 
 /// A server.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]

@@ -47,10 +47,14 @@ pub(crate) async fn serve(State(console): State<Console>, request: Request) -> R
 
 fn file_response(path: &str, file: EmbeddedFile, asked: &HeaderMap) -> Response {
     let etag = format!("\"{}\"", hex::encode(&file.metadata.sha256_hash()[..16]));
-    // The bundler puts a hash of the content in these names.
-    let cache = if path.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
     let kind = file.metadata.mimetype().to_owned();
-    respond(&kind, cache, &etag, asked, file.data.into())
+    respond(&kind, caching(path), &etag, asked, file.data.into())
+}
+
+/// How long a browser may keep a file without asking. The bundler puts a hash of the content in the names below
+/// `assets/`.
+fn caching(path: &str) -> &'static str {
+    if path.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" }
 }
 
 fn index_response(base: &str, index: &EmbeddedFile, asked: &HeaderMap) -> Response {
@@ -97,6 +101,12 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_files_whose_name_changes_with_their_content_are_kept_unasked() {
+        assert!(caching("assets/index-Bx3f9a.js").contains("immutable"));
+        assert_eq!(caching("favicon.svg"), "no-cache");
+    }
 
     #[test]
     fn the_page_is_told_its_base_whether_or_not_it_names_one() {

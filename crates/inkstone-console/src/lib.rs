@@ -31,7 +31,7 @@ pub use permission::Permission;
 pub use problem::Problem;
 pub use routes::{Route, routes};
 pub use secret::hash;
-pub use service::{KubeconfigAt, Started, check, serve};
+pub use service::{Started, check, serve};
 pub use store::{
     Account, AuditItem, AuditPage, Outcome, PodProof, Release, ReleaseKind, ReleaseState, Revision, Role,
     Store, StoreError,

@@ -22,11 +22,6 @@ pub struct Started {
     pub setup: Option<String>,
 }
 
-/// The kubeconfig of the cluster, for whoever starts the cluster in the same process: give it to the app with
-/// `provide`, and it wins over the one in the configuration.
-#[derive(Debug, Clone)]
-pub struct KubeconfigAt(pub PathBuf);
-
 /// Runs the console until the app is told to stop. It reads the tables `server.http`, `server.governor`,
 /// `sqlite.console` and `console`. `announce` is called once, when the console listens.
 ///
@@ -55,8 +50,7 @@ impl Component for Console {
             cx.fault(Code::BuildFailed, "there is no database")
                 .hint("give the app a Sqlite with `provide` first")
         })?;
-        let configured = (!config.kubeconfig.is_empty()).then(|| PathBuf::from(&config.kubeconfig));
-        let kubeconfig = cx.app().provided::<KubeconfigAt>().map(|at| at.0).or(configured);
+        let kubeconfig = (!config.kubeconfig.is_empty()).then(|| PathBuf::from(&config.kubeconfig));
         let cluster = Cluster::connect(&config.cluster, kubeconfig.as_deref()).await;
         let cluster = cluster.map_err(|error| {
             let hint = "set console.kubeconfig to the kubeconfig of the cluster, such as the one that `inkstone dev` names";

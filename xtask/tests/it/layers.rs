@@ -25,8 +25,19 @@ const LAYERS: &[(u8, &[&str])] = &[
         ],
     ),
     (6, &["inkstone"]),
-    (7, &["inkstone-cluster", "inkstone-console", "shop-api", "bench-calls"]),
-    (8, &["inkstone-cli", "shop-catalog", "shop-orders", "shop-storefront", "shop-check", "xtask"]),
+    (7, &["inkstone-cluster", "inkstone-console", "shop-api"]),
+    (
+        8,
+        &[
+            "inkstone-cli",
+            "shop-catalog",
+            "shop-orders",
+            "shop-storefront",
+            "shop-check",
+            "bench-calls",
+            "xtask",
+        ],
+    ),
 ];
 
 #[test]

@@ -31,7 +31,7 @@ impl Config for GovernorConfig {
         if let Ok(address) = self.host.parse::<IpAddr>()
             && !self.protects(address)
         {
-            problems.push(self.insecure().key("token"));
+            problems.push(self.insecure().key("host"));
         }
     }
 }
@@ -48,7 +48,6 @@ impl GovernorConfig {
             self.host
         );
         Fault::new(Code::InsecureListener, message)
-            .target(format!("{}:{}", self.host, self.port))
             .hint("set token, such as token = \"${env:GOVERNOR_TOKEN}\", or host = \"127.0.0.1\"")
     }
 }

@@ -43,7 +43,7 @@ impl Server for Governor {
         let listener = self.cx.listen(&config.host, config.port).await?;
         let endpoint = listener.local_addr()?;
         if !config.protects(endpoint.ip()) {
-            return Err(config.insecure().into());
+            return Err(config.insecure().target(endpoint).into());
         }
         let stopping = self.cx.stopping_last();
         let router = router(State { app: self.cx.app().clone(), config: self.config });

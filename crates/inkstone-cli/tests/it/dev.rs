@@ -230,6 +230,22 @@ fn killed_without_a_word_it_takes_pods_and_console_with_it() {
 }
 
 #[test]
+fn a_second_ctrl_c_ends_at_once_what_does_not_want_to_end() {
+    let deaf = "[sh, -c, \"trap '' TERM INT; while true; do sleep 3600; done\"]";
+    let deaf = deployment("deaf", "inkstone.local/inkstone", deaf).replace("Seconds: 1", "Seconds: 3600");
+    let mut dev = Dev::start(folder(&[("10-deaf.yaml", &deaf)]), &["--no-console"]);
+    dev.ready();
+    let children = dev.children();
+    dev.signal(Signal::INT);
+    dev.until_said("stopping");
+    dev.signal(Signal::INT);
+    dev.end();
+    let log = dev.log();
+    assert!(log.contains("a second time"), "{log}");
+    all_end(&children);
+}
+
+#[test]
 fn a_console_that_is_killed_is_reported_and_the_cluster_goes_on() {
     let mut dev = Dev::start(folder(&[("10-sleeper.yaml", &sleeper())]), &["--console-port=0"]);
     let places = dev.ready();

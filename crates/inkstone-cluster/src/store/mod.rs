@@ -4,6 +4,7 @@
 //! a caller was told is stored survives the death of the process.
 
 mod defaults;
+mod delete;
 mod error;
 mod history;
 mod journal;
@@ -26,6 +27,7 @@ use tokio::sync::watch as latest;
 pub(crate) use self::defaults::complete;
 pub use self::{
     defaults::SERVICE_NETWORK,
+    delete::{DeleteOptions, Propagation},
     error::{ApiError, Cause},
     object::Object,
     resource::{
@@ -34,7 +36,7 @@ pub use self::{
     },
     selector::Selector,
     watch::{Event, Watch, WatchFrom},
-    write::{DeleteOptions, Part, Propagation},
+    write::Part,
 };
 use self::{
     history::History,

@@ -69,12 +69,16 @@ impl<'s> View<'s> {
     }
 
     pub(crate) fn extra(&self) -> Extra<'s> {
+        // A map whose keys are numbers has a pattern for them; reading a key says whether it is one.
+        let patterns = self.keyword("patternProperties").and_then(Value::as_object);
+        if let Some(schema) = patterns.and_then(|patterns| patterns.values().next()) {
+            return Extra::Like(self.at(schema));
+        }
         match self.keyword("additionalProperties") {
             Some(Value::Bool(true)) => Extra::Any,
             Some(schema @ Value::Object(_)) => Extra::Like(self.at(schema)),
-            Some(_) => Extra::None,
-            None if self.keyword("patternProperties").is_some() || !self.is_table() => Extra::Any,
-            None => Extra::None,
+            None if !self.is_table() => Extra::Any,
+            _ => Extra::None,
         }
     }
 

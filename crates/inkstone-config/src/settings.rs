@@ -211,18 +211,6 @@ impl Settings {
     fn call_hooks(&self, outcome: impl FnOnce(&Self) -> ReloadOutcome) {
         let hooks = self.0.hooks.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let outcome = outcome(self);
-        match &outcome {
-            ReloadOutcome::Applied { changed, pending_restart, .. } => {
-                tracing::info!(
-                    changed = changed.len(),
-                    pending_restart = pending_restart.len(),
-                    "configuration applied"
-                );
-            }
-            ReloadOutcome::Refused(rejected) => {
-                tracing::warn!("configuration refused, the old values stay in force\n{}", rejected.problems);
-            }
-        }
         hooks.iter().for_each(|hook| hook(&outcome));
     }
 

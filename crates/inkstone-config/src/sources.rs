@@ -11,6 +11,7 @@ use crate::{
     Code, Fault, Problems, Source,
     layers::Layers,
     node::Table,
+    origin::sha256,
     read::{self, Format, Lookup},
 };
 
@@ -104,20 +105,21 @@ impl Sources {
     }
 
     fn read_document(&self, document: &Document, layers: &mut Layers) {
-        let (name, text, dir) = match document {
-            Document::Text { name, text } => (name.clone(), text.clone(), Path::new("")),
+        let (source, dir) = match document {
+            Document::Text { name, text } => (Source::new(name, text), Path::new("")),
             Document::File { path, optional } => {
                 layers.watched.push(path.clone());
                 match read_file(path) {
-                    Ok(text) => (path.display().to_string(), text, path.parent().unwrap_or(Path::new(""))),
+                    Ok(source) => (source, path.parent().unwrap_or(Path::new(""))),
                     Err(error) if *optional && error.kind() == io::ErrorKind::NotFound => return,
                     Err(error) => return layers.broken(unreadable(path, &error).into()),
                 }
             }
         };
-        let source = Arc::new(Source::new(&name, &text));
+        let source = Arc::new(source);
         layers.documents.push(Arc::clone(&source));
-        match Format::of(&name).map_err(Problems::from).and_then(|format| read::document(&source, format)) {
+        let format = Format::of(&source.name).map_err(Problems::from);
+        match format.and_then(|format| read::document(&source, format)) {
             Err(problems) => layers.broken(problems),
             Ok(mut table) => {
                 let mut lookup = Lookup { env: Some(&self.env), dir, files: &mut layers.watched };
@@ -137,12 +139,15 @@ impl Sources {
     }
 }
 
-fn read_file(path: &Path) -> io::Result<String> {
+fn read_file(path: &Path) -> io::Result<Source> {
     let bytes = std::fs::read(path)?;
-    let text = String::from_utf8(bytes)
-        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text"))?;
-    // Editors on Windows begin a file with a byte order mark.
-    Ok(text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned))
+    let not_text = |_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text");
+    let text = std::str::from_utf8(&bytes).map_err(not_text)?;
+    // Editors on Windows begin a file with a byte order mark, which counts for the hash only.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut source = Source::new(&path.display().to_string(), text);
+    source.hash = sha256(&bytes);
+    Ok(source)
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Fault {

@@ -7,6 +7,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt, fs,
+    panic::{self, AssertUnwindSafe},
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
@@ -104,8 +105,16 @@ impl Watch {
     }
 
     fn run(mut self, signals: &Receiver<Signal>) {
-        // The first look finds what changed between reading and watching.
-        while let Ok(()) = self.look(signals) {
+        loop {
+            // The first look finds what changed between reading and watching.
+            match panic::catch_unwind(AssertUnwindSafe(|| self.look(signals))) {
+                Ok(Ok(())) => {}
+                Ok(Err(Stopped)) => return,
+                // The panic has been printed; the next change must arrive all the same.
+                Err(_) => {
+                    tracing::error!("what follows the configuration panicked while a change was applied")
+                }
+            }
             match signals.recv_timeout(POLL) {
                 Ok(Signal::Changed) if settle(signals).is_ok() => {}
                 Err(RecvTimeoutError::Timeout) => {}

@@ -113,3 +113,15 @@ fn an_empty_yaml_table_is_a_table_of_defaults() {
     let redis: Redis = load(Sources::new().text("a.yml", "redis:\n  cart:\n    guard:\n"), "redis.cart");
     assert_eq!(redis, Redis::default());
 }
+
+#[test]
+fn the_hash_is_that_of_the_files_bytes() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("a.toml");
+    std::fs::write(&file, "\u{feff}[server.http]\nport = 5\n").unwrap();
+    let settings = Settings::open(Sources::new().file(&file));
+    assert_eq!(settings.load::<Server>("server.http", "server.http").get().port, 5);
+    let status = settings.status();
+    assert_eq!(status.sources[0].name, file.display().to_string());
+    assert_eq!(status.sources[0].hash, "de3a2329db697a99ce888ef19a0545c85880ce45aaf5174bbc38eb4fe40748af");
+}

@@ -7,5 +7,6 @@ mod check;
 mod layering;
 mod properties;
 mod report;
+mod shapes;
 mod types;
 mod watching;

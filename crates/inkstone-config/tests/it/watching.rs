@@ -271,3 +271,13 @@ fn one_wrong_table_holds_back_the_others() {
     assert_eq!(problems.len(), 1, "{problems}");
     assert_eq!((client.get().limit, server.get().port), (1, 1));
 }
+
+#[test]
+fn a_hook_that_panics_does_not_end_the_watching() {
+    let app = running(plain);
+    app.settings.on_reload(|_| panic!("on purpose"));
+    for limit in 2..4 {
+        fs::write(app.file(), text(limit)).unwrap();
+        app.arrives(limit);
+    }
+}

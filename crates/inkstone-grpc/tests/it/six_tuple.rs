@@ -33,7 +33,7 @@ fn in_debug_mode_each_call_is_one_line_with_the_callers_own_line() {
     let line =
         lines.iter().find(|line| line.contains(" grpc grpc.echo ")).unwrap_or_else(|| panic!("{lines:#?}"));
     assert!(line.contains(&format!("examples/six_tuple.rs:{at}:")), "caller's line {at}: {line}");
-    assert!(line.contains("127.0.0.1:"), "target: {line}");
+    assert!(line.contains(" grpc grpc.echo 127."), "target: {line}");
     assert!(line.contains("test.v1.Echo/Say Text { text: \"who\" } => OK Text { text: \"a\" }"), "{line}");
     let served = lines
         .iter()

@@ -11,6 +11,7 @@ mod kind;
 mod layers;
 mod leaves;
 mod live;
+mod loaded;
 mod mask;
 mod merge;
 mod near;

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fmt, mem,
+    fmt,
     panic::Location,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -12,7 +12,7 @@ use std::{
 use crate::{
     Config, Effective, Live, Problems, Rejected, ReloadOutcome, SourceStatus, Sources, Status, Watching,
     layers::Layers,
-    leaves::{Leaves, changes, leaves},
+    loaded::{Commit, Loaded, Section},
     node::split_key,
     section::{Asked, Reading, Shape, read},
 };
@@ -119,11 +119,8 @@ impl Settings {
         let mut state = self.state();
         let Reading { value, node, problems } = read::<C>(&shape, &state.layers, &asked);
         state.problems.append(problems);
-        let value = value.unwrap_or_default();
-        let now = leaves(&value, &node, &shape.schema, &asked.path);
-        let live = Live::fixed(value);
-        let leaves = Mutex::new(Held { start: now.clone(), now });
-        state.sections.push(Arc::new(Loaded { asked, shape, live: live.clone(), leaves }));
+        let (table, live) = Loaded::new(asked, shape, value.unwrap_or_default(), &node);
+        state.sections.push(table);
         live
     }
 
@@ -262,75 +259,5 @@ impl Settings {
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Settings").field("sources", &self.0.sources).finish_non_exhaustive()
-    }
-}
-
-/// Takes a checked table over.
-type Commit = Box<dyn FnOnce() -> Committed + Send>;
-
-/// The keys that changed, and what hands the new value to those who follow it.
-struct Committed {
-    changed: Vec<String>,
-    publish: Box<dyn FnOnce() + Send>,
-}
-
-/// A table that was loaded, whatever its type.
-trait Section: Send + Sync {
-    fn path(&self) -> &[String];
-    fn prepare(self: Arc<Self>, layers: &Layers) -> Result<Commit, Problems>;
-    fn leaves(&self) -> Leaves;
-    fn pending_restart(&self) -> Vec<String>;
-}
-
-struct Loaded<C: Config> {
-    asked: Asked,
-    shape: Shape,
-    live: Live<C>,
-    leaves: Mutex<Held>,
-}
-
-/// The values at the start, which what cannot change still uses, and the values now.
-struct Held {
-    start: Leaves,
-    now: Leaves,
-}
-
-impl<C: Config> Loaded<C> {
-    fn held(&self) -> MutexGuard<'_, Held> {
-        self.leaves.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<C: Config> Section for Loaded<C> {
-    fn path(&self) -> &[String] {
-        &self.asked.path
-    }
-
-    fn prepare(self: Arc<Self>, layers: &Layers) -> Result<Commit, Problems> {
-        let reading = read::<C>(&self.shape, layers, &self.asked);
-        let Some(value) = reading.value else { return Err(reading.problems) };
-        let now = leaves(&value, &reading.node, &self.shape.schema, &self.asked.path);
-        Ok(Box::new(move || {
-            let mut held = self.held();
-            let before = mem::replace(&mut held.now, now);
-            let changed: Vec<String> =
-                changes(&before, &held.now).into_iter().map(|(key, _)| key.to_owned()).collect();
-            drop(held);
-            let publish: Box<dyn FnOnce() + Send> = match changed.is_empty() {
-                true => Box::new(|| {}),
-                false => Box::new(move || self.live.set(value)),
-            };
-            Committed { changed, publish }
-        }))
-    }
-
-    fn leaves(&self) -> Leaves {
-        self.held().now.clone()
-    }
-
-    fn pending_restart(&self) -> Vec<String> {
-        let held = self.held();
-        let waiting = changes(&held.start, &held.now).into_iter().filter(|(_, live)| !live);
-        waiting.map(|(key, _)| key.to_owned()).collect()
     }
 }

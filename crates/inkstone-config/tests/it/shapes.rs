@@ -83,7 +83,7 @@ fn every_shape_can_be_written() {
     let remote = Remote { addr: String::new(), tries: 3 };
     assert_eq!(good("backend.remote.tries = 3").backend, Backend::Remote(remote.clone()));
     assert_eq!(good("remote.tries = 3").remote, Some(remote.clone()));
-    assert_eq!(good("remotes = [{ tries = 3 }]").remotes, [remote.clone()]);
+    assert_eq!(good("remotes = [{ tries = 3 }]").remotes, vec![remote.clone()]);
     assert_eq!(good("by_name.\"a.b\".tries = 3").by_name["a.b"], remote);
     assert_eq!(good("by_number.80 = \"http\"").by_number[&80], "http");
     assert_eq!(good("secrets = [\"a\"]").secrets[0].reveal(), "a");

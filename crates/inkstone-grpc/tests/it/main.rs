@@ -1,5 +1,7 @@
 //! Behaviour of the gRPC server and client, over sockets.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
 mod balancing;
 mod deadlines;
 mod echo;

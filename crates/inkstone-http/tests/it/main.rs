@@ -1,5 +1,7 @@
 //! Behaviour of the HTTP server, seen by a client on a socket.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
 mod client;
 mod fixture;
 mod lifecycle;

@@ -96,7 +96,11 @@ const SHOTS: Shot[] = [
   },
   { name: "versions", path: "versions" },
   { name: "versions-commit", path: "versions?group=commit&q=ci" },
-  { name: "audit", path: "audit", act: (page) => page.locator("button[aria-expanded]").nth(2).click() },
+  {
+    name: "audit",
+    path: "audit",
+    act: (page) => page.locator("main button[aria-expanded]").locator("visible=true").nth(2).click(),
+  },
   { name: "users", path: "users" },
   { name: "users-add", path: "users", act: (page) => button(page, /Add user|添加用户/).click() },
   { name: "shortcuts", path: "applications", act: (page) => page.keyboard.press("?") },
@@ -108,6 +112,11 @@ const SHOTS: Shot[] = [
   },
   { name: "not-found", path: "nowhere" },
 ];
+
+function complain(text: string): void {
+  console.error(text);
+  process.exitCode = 1;
+}
 
 async function shoot(browser: Browser, language: string, scheme: "light" | "dark", width: "wide" | "narrow") {
   const label = `${language}-${scheme}-${width}`;
@@ -122,8 +131,14 @@ async function shoot(browser: Browser, language: string, scheme: "light" | "dark
     });
     context.setDefaultTimeout(10_000);
     const page = await context.newPage();
-    page.on("pageerror", (error) => console.error(`  ${label}: ${error}`));
-    page.on("console", (message) => message.type() === "error" && console.error(`  ${label}: ${message.text()}`));
+    page.on("pageerror", (error) => complain(`  ${label}: ${error}`));
+    page.on(
+      "console",
+      (message) =>
+        message.type() === "error" &&
+        !/status of 401/.test(message.text()) &&
+        complain(`  ${label}: ${message.text()}`),
+    );
     page.on("dialog", (dialog) => dialog.accept());
     return { mock, page, context, state };
   };
@@ -162,10 +177,10 @@ async function shoot(browser: Browser, language: string, scheme: "light" | "dark
       await shot.act?.(page, state);
       await page.waitForTimeout(350);
       const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-      if (overflow > 0) console.error(`  ${label} ${shot.name}: the page is ${overflow} px too wide`);
+      if (overflow > 0) complain(`  ${label} ${shot.name}: the page is ${overflow} px too wide`);
       await keep(page, shot.name);
     } catch (error) {
-      console.error(`  ${label} ${shot.name}: ${error}`);
+      complain(`  ${label} ${shot.name}: ${error}`);
       await keep(page, `${shot.name}.FAILED`);
     }
     await context.close();

@@ -142,6 +142,7 @@ export class State extends EventEmitter {
         written_hash: written,
         loaded_hash: loaded?.hash ?? null,
         loaded_at: loaded?.at ?? null,
+        reason: loaded ? null : pod.governor,
         problems: loaded?.problems ?? [],
       };
     });
@@ -180,6 +181,7 @@ export class State extends EventEmitter {
       `${file.live}`.replace("rounding = 2", "rounding = 3"),
       ago(900),
     );
+    this.app("shop", "orders")!.pods[0]!.pending_restart = ["sqlite.orders.pool_size"];
     this.refuse();
     return this;
   }

@@ -49,6 +49,8 @@ export type PodConfig = {
   written_hash: string | null;
   loaded_hash: string | null;
   loaded_at: string | null;
+  /** Why nothing is known. */
+  reason?: string | null;
   problems: Problem[];
 };
 
@@ -62,6 +64,8 @@ export type Pod = {
   started_at: string | null;
   build: BuildInfo | null;
   terminating?: boolean;
+  /** Keys that were changed but count only after a restart. */
+  pending_restart?: string[];
   /** "ok", "none" (no governor port) or "unreachable: why". */
   governor: string;
   config: PodConfig[];

@@ -74,11 +74,12 @@ const audit = createRoute({
   validateSearch: pick("q", "result"),
 });
 const users = createRoute({ getParentRoute: () => shell, path: "/users", component: UsersPage });
+const elsewhere = createRoute({ getParentRoute: () => shell, path: "$", component: NotFound });
 
 const tree = root.addChildren([
   login,
   setup,
-  shell.addChildren([home, applications, application, versions, audit, users]),
+  shell.addChildren([home, applications, application, versions, audit, users, elsewhere]),
 ]);
 
 export const router = createRouter({

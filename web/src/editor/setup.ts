@@ -93,6 +93,7 @@ const colors = HighlightStyle.define([
 
 /** The highlighting for a content type, or for a file name's ending; TOML when neither is known. */
 export function languageOf(type: string): Extension {
+  if (type === "text") return [];
   if (type.endsWith("json")) return StreamLanguage.define(json);
   if (type.endsWith("yaml") || type.endsWith("yml")) return StreamLanguage.define(yaml);
   return StreamLanguage.define(toml);

@@ -148,10 +148,25 @@ function Version({ pod }: { pod: Pod }) {
   );
 }
 
+/** Says which changed keys wait for a restart of the pod. */
+export function PendingRestart({ pod }: { pod: Pod }) {
+  const { t } = useTranslation();
+  const keys = pod.pending_restart ?? [];
+  if (keys.length === 0) return null;
+  return (
+    <Tooltip label={t("pod.pendingRestartHint", { keys: keys.join(", ") })} multiline maw={360}>
+      <Badge color="orange" tabIndex={0} w="fit-content">
+        {t("pod.pendingRestart", { count: keys.length })}
+      </Badge>
+    </Tooltip>
+  );
+}
+
 function Configs({ pod }: { pod: Pod }) {
   if (pod.config.length === 0) return <ConfigBadge state="none" />;
   return (
     <Stack gap={4}>
+      <PendingRestart pod={pod} />
       {pod.config.map((entry) => (
         <Group key={`${entry.configmap}/${entry.key}`} gap={6} wrap="nowrap">
           <ConfigBadge state={entry.state} />

@@ -5,6 +5,7 @@ import { ProblemList } from "../../components/ProblemList";
 import { ConfigBadge } from "../../components/StateBadge";
 import { Surface } from "../../components/Surface";
 import { Time } from "../../components/Time";
+import { PendingRestart } from "../application/PodTable";
 import { configOf } from "./file";
 
 type Props = { application: Application; file: ConfigFile; onGoTo: (problem: Problem) => void };
@@ -29,6 +30,12 @@ export function PodsOfFile({ application, file, onGoTo }: Props) {
                   <ConfigBadge state={config?.state ?? "unknown"} />
                 </Group>
               </Group>
+              <PendingRestart pod={pod} />
+              {config?.reason && config.problems.length === 0 && (
+                <Text fz="xs" c="dimmed" style={{ overflowWrap: "anywhere" }}>
+                  {config.reason}
+                </Text>
+              )}
               {config && config.problems.length > 0 && (
                 <Box mt={6}>
                   <Text fz="xs" c="dimmed" mb={4}>

@@ -27,11 +27,11 @@ export function ReleaseProgress({ release }: { release: Release }) {
   const written = release.written_at !== null || release.state === "complete";
   const complete = release.state === "complete";
   const broken = release.state === "refused" || release.state === "failed" || release.state === "interrupted";
-  const color = broken ? "red" : complete ? "teal" : "ink";
+  const ended = complete || broken;
 
   return (
     <Stack gap="sm" aria-live="polite">
-      <Timeline active={complete ? 2 : written ? 1 : 0} bulletSize={24} lineWidth={2} color={color}>
+      <Timeline active={ended ? 2 : written ? 1 : 0} bulletSize={24} lineWidth={2} color={complete ? "teal" : "ink"}>
         <Timeline.Item bullet={<IconDatabase size={13} />} title={<Step text={t("release.stored")} />}>
           <Text fz="xs" c="dimmed">
             <Time value={release.created_at} both />
@@ -54,6 +54,7 @@ export function ReleaseProgress({ release }: { release: Release }) {
           </Text>
         </Timeline.Item>
         <Timeline.Item
+          color={broken ? "red" : undefined}
           bullet={
             complete ? (
               <IconCheck size={13} />

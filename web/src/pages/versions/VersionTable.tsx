@@ -1,19 +1,19 @@
 import { Badge, Code, Group, Table, Text } from "@mantine/core";
 import { Fragment } from "react";
 import { useTranslation } from "react-i18next";
-import type { VersionRow } from "../../api/types";
+import type { BuildInfo, VersionRow } from "../../api/types";
 import { Copy } from "../../components/Copy";
 import { AnchorLink } from "../../components/links";
 import { Time } from "../../components/Time";
 import type { Grouping, VersionGroup } from "./groups";
 
-type Props = { groups: VersionGroup[]; grouping: Grouping };
+export type Props = { groups: VersionGroup[]; grouping: Grouping };
 
 /** One table with a heading row for each group. */
 export function VersionTable({ groups, grouping }: Props) {
   const { t } = useTranslation();
   return (
-    <Table.ScrollContainer minWidth={1040}>
+    <Table.ScrollContainer minWidth={1040} visibleFrom="sm">
       <Table layout="fixed">
         <Table.Thead>
           <Table.Tr>
@@ -31,12 +31,7 @@ export function VersionTable({ groups, grouping }: Props) {
             <Fragment key={group.name}>
               <Table.Tr bg="var(--ink-inset)">
                 <Table.Th colSpan={7} scope="rowgroup" c="var(--mantine-color-text)">
-                  <Text span fz="sm" fw={600} ff={grouping === "commit" ? "monospace" : undefined}>
-                    {group.name || t("versions.unknown")}
-                  </Text>{" "}
-                  <Text span fz="xs" c="dimmed" ml={6}>
-                    {t("versions.pods", { count: group.rows.length })}
-                  </Text>
+                  <GroupName group={group} grouping={grouping} />
                 </Table.Th>
               </Table.Tr>
               {group.rows.map((row) => (
@@ -81,18 +76,7 @@ function Row({ row, showApplication }: { row: VersionRow; showApplication: boole
             <Code fz="xs">{build.version}</Code>
           </Table.Td>
           <Table.Td>
-            <Group gap={6} wrap="nowrap">
-              <Copy value={build.commit} shown={build.commit.slice(0, 8) || "—"} label={t("copy.commit")} />
-              {build.dirty ? (
-                <Badge size="sm" color="orange">
-                  {t("build.dirty")}
-                </Badge>
-              ) : (
-                <Badge size="sm" color="gray">
-                  {t("build.clean")}
-                </Badge>
-              )}
-            </Group>
+            <Commit build={build} />
           </Table.Td>
           <Table.Td>
             <Code fz="xs">{build.inkstone}</Code>
@@ -122,5 +106,33 @@ function Row({ row, showApplication }: { row: VersionRow; showApplication: boole
         </Table.Td>
       )}
     </Table.Tr>
+  );
+}
+
+/** A group's name and how many processes it has. */
+export function GroupName({ group, grouping }: { group: VersionGroup; grouping: Grouping }) {
+  const { t } = useTranslation();
+  return (
+    <>
+      <Text span fz="sm" fw={600} ff={grouping === "commit" ? "monospace" : undefined}>
+        {group.name || t("versions.unknown")}
+      </Text>
+      <Text span fz="xs" c="dimmed" ml={8}>
+        {t("versions.pods", { count: group.rows.length })}
+      </Text>
+    </>
+  );
+}
+
+/** The commit, short and to be copied, and whether the tree was clean. */
+export function Commit({ build }: { build: BuildInfo }) {
+  const { t } = useTranslation();
+  return (
+    <Group gap={6} wrap="nowrap">
+      <Copy value={build.commit} shown={build.commit.slice(0, 8) || "—"} label={t("copy.commit")} />
+      <Badge size="sm" color={build.dirty ? "orange" : "gray"}>
+        {build.dirty ? t("build.dirty") : t("build.clean")}
+      </Badge>
+    </Group>
   );
 }

@@ -10,6 +10,7 @@ import { Page } from "../../components/Page";
 import { SearchBox } from "../../components/SearchBox";
 import { Surface } from "../../components/Surface";
 import { GROUPINGS, type Grouping, groupsOf, matches } from "./groups";
+import { VersionCards } from "./VersionCards";
 import { VersionTable } from "./VersionTable";
 
 /** Which build of what runs where: every pod, and the console itself. */
@@ -54,6 +55,7 @@ export function VersionsPage() {
         {groups.length > 0 && (
           <Surface>
             <VersionTable groups={groups} grouping={grouping} />
+            <VersionCards groups={groups} grouping={grouping} />
           </Surface>
         )}
       </Stack>

@@ -55,13 +55,14 @@ impl Demo {
 
     fn check(&self, steps: &mut Steps) -> anyhow::Result<()> {
         let kubectl = setup::kubectl()?;
+        setup::browser()?;
         steps.run("check the scenario", || {
             run(command(workspace::program("debug", "shop-check"))
                 .arg("--bin-dir")
                 .arg(workspace::target().join("debug"))
                 .arg("--kubectl")
                 .arg(&kubectl)
-                .arg("--publishes")
+                .args(["--web", "web", "--publishes"])
                 .arg(self.publishes.to_string())
                 .arg("--report")
                 .arg(workspace::target().join("demo-check.json"))

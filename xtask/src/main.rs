@@ -13,6 +13,8 @@ mod test;
 mod web;
 mod workspace;
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 #[derive(Debug, Parser)]
@@ -38,13 +40,20 @@ enum Command {
     Web,
 }
 
-fn main() -> anyhow::Result<()> {
-    match Cli::parse().command {
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
         Command::Demo(demo) => demo.run(),
         Command::Test(test) => test.run(),
         Command::Ci(ci) => ci.run(),
         Command::Docs(docs) => docs.run(),
         Command::Bench(bench) => bench.run(),
         Command::Web => web::build(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            anstream::eprintln!("\x1b[31merror\x1b[0m: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

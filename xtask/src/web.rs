@@ -30,10 +30,11 @@ pub(crate) fn check() -> anyhow::Result<()> {
     npm(&["run", "check"])
 }
 
-/// Unit and browser tests.
+/// Unit tests, and the pages in a browser against a console that is made up.
 pub(crate) fn test() -> anyhow::Result<()> {
-    install()?;
-    npm(&["test"])
+    build()?;
+    npm(&["test"])?;
+    npm(&["run", "e2e"])
 }
 
 fn install() -> anyhow::Result<()> {

@@ -17,6 +17,11 @@ pub(crate) struct Console {
     csrf: String,
 }
 
+/// The account that the check makes.
+pub(crate) const NAME: &str = "admin";
+/// Its password.
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
+
 /// One file of an application's configuration.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct File<'a> {
@@ -39,13 +44,13 @@ impl Console {
     pub(crate) async fn set_up(http: &Client, base: &str, link: &str) -> anyhow::Result<Self> {
         let (_, token) =
             link.split_once("#token=").with_context(|| format!("no token in the link {link}"))?;
-        let body = json!({ "token": token, "name": "ada", "password": "correct horse battery staple" });
+        let body = json!({ "token": token, "name": NAME, "password": PASSWORD });
         Self::sign_in(http, base, "setup", body).await
     }
 
     /// Signs in with the account made before.
     pub(crate) async fn log_in(http: &Client, base: &str) -> anyhow::Result<Self> {
-        let body = json!({ "name": "ada", "password": "correct horse battery staple" });
+        let body = json!({ "name": NAME, "password": PASSWORD });
         Self::sign_in(http, base, "login", body).await
     }
 

@@ -35,6 +35,9 @@ struct Args {
     /// Publishes to measure.
     #[arg(long, default_value_t = 50)]
     publishes: u32,
+    /// The folder of the front end, to drive the console's pages in a browser too.
+    #[arg(long)]
+    web: Option<PathBuf>,
     /// Where the numbers go, as JSON.
     #[arg(long)]
     report: Option<PathBuf>,

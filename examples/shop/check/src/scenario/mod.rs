@@ -1,5 +1,6 @@
 //! The scenario, part by part.
 
+mod browser;
 mod debug;
 mod discovery;
 mod faults;
@@ -60,6 +61,10 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<Report> {
     if wanted("7") {
         report.part("7 in debug mode each call prints its six-tuple");
         debug::run(&world, &mut report).await;
+    }
+    if let Some(web) = args.web.as_deref().filter(|_| wanted("browser")) {
+        report.part("the same in a browser");
+        browser::run(&world, web, &mut report).await;
     }
     if wanted("measure") {
         report.part("measurements");

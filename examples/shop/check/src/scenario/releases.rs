@@ -8,7 +8,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::SOON;
-use crate::console::{CATALOG, Console, id};
+use crate::console::{CATALOG, Console, NAME, id};
 use crate::report::Report;
 use crate::wait::until;
 use crate::world::World;
@@ -203,7 +203,7 @@ async fn rolled_back(world: &World) -> anyhow::Result<String> {
 async fn audited(world: &World) -> anyhow::Result<String> {
     let audit = world.console()?.get("audit?limit=200").await?;
     let items = audit["items"].as_array().context("audit rows")?;
-    let ours = items.iter().filter(|item| item["actor"] == "ada").count();
+    let ours = items.iter().filter(|item| item["actor"] == NAME).count();
     ensure!(ours >= 10, "only {ours} rows: {audit}");
     let actions: std::collections::BTreeSet<_> =
         items.iter().filter_map(|item| item["action"].as_str()).collect();

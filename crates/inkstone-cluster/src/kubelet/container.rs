@@ -97,13 +97,13 @@ impl Runner<'_> {
 
     async fn start(&mut self) -> Result<(Process, Prepared, Probes), Refusal> {
         let failed = |message: String| Refusal { reason: "CreateContainerError", message };
-        let restart = self.read(|container| container.restarts);
-        let prepared = self.run.prepare_container(self.spec, restart)?;
+        let number = self.read(|container| container.next_run);
+        let prepared = self.run.prepare_container(self.spec, number)?;
         let probes = self.probes(&prepared).map_err(failed)?;
         let dir = self.run.container_dir(&self.spec.name);
         std::fs::create_dir_all(&dir)
             .map_err(|error| failed(format!("cannot create {}: {error}", dir.display())))?;
-        if let Some(old) = restart.checked_sub(LOGS_KEPT) {
+        if let Some(old) = number.checked_sub(LOGS_KEPT) {
             // It may never have been written.
             let _ = std::fs::remove_file(dir.join(format!("{old}.log")));
         }
@@ -126,7 +126,11 @@ impl Runner<'_> {
             container.id = id;
             container.started = !has_startup;
             container.ready = ready;
-            container.state = State::Running { since: Timestamp::now() };
+            let before = std::mem::replace(&mut container.state, State::Running { since: Timestamp::now() });
+            if let State::Ended(ended) = before {
+                container.last = Some(ended);
+            }
+            (container.restarts, container.next_run) = (number, number + 1);
         });
         self.normal("Started", &format!("Started container {}", self.spec.name));
         Ok((process, prepared, probes))
@@ -339,11 +343,6 @@ impl Runner<'_> {
         }
         if self.is_stopping() {
             self.update(|container| container.state = State::Ended(ended));
-        } else {
-            self.update(|container| {
-                container.last = Some(ended);
-                container.restarts += 1;
-            });
         }
     }
 

@@ -36,6 +36,8 @@ pub(crate) struct ContainerState {
     pub(crate) state: State,
     pub(crate) last: Option<Ended>,
     pub(crate) restarts: u32,
+    /// The number that the next run will have: its restart count, and the name of its log.
+    pub(crate) next_run: u32,
     pub(crate) ready: bool,
     /// The startup probe, if there is one, has succeeded in this run.
     pub(crate) started: bool,
@@ -102,9 +104,8 @@ impl ContainerState {
             image: container.image.clone().unwrap_or_default(),
             program: None,
             state: State::Waiting { reason: waits_for, message: String::new() },
-            restarts: before.map_or(0, |status| {
-                u32::try_from(status.restart_count).unwrap_or(0) + u32::from(has_run(status))
-            }),
+            restarts: before.map_or(0, restarts),
+            next_run: before.map_or(0, |status| restarts(status) + u32::from(has_run(status))),
             last,
             ready: false,
             started: false,
@@ -131,8 +132,13 @@ impl ContainerState {
     }
 }
 
+fn restarts(status: &v1::ContainerStatus) -> u32 {
+    u32::try_from(status.restart_count).unwrap_or(0)
+}
+
 fn has_run(status: &v1::ContainerStatus) -> bool {
-    status.state.as_ref().is_some_and(|state| state.running.is_some() || state.terminated.is_some())
+    let before = status.last_state.as_ref().is_some_and(|last| last.terminated.is_some());
+    before || status.state.as_ref().is_some_and(|state| state.running.is_some() || state.terminated.is_some())
 }
 
 fn last_run(status: &v1::ContainerStatus) -> Option<Ended> {
@@ -392,7 +398,7 @@ mod tests {
         }))
         .unwrap();
         let state = ContainerState::new(&spec, Some(&before), "ContainerCreating");
-        assert_eq!(state.restarts, 3);
+        assert_eq!((state.restarts, state.next_run), (2, 3));
         assert_eq!(state.last.unwrap().code, 137);
     }
 }

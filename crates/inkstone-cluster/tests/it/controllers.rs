@@ -132,7 +132,7 @@ async fn endpoints_follow_readiness_and_deletion() {
         (f.store().list(ENDPOINTSLICES, Some("default"), &mine).items.len() == 1).then_some(())
     })
     .await;
-    let mut web = pod("web", "trap 'sleep 0.3; exit 0' TERM; while :; do sleep 0.05; done");
+    let mut web = pod("web", "trap 'sleep 0.3; exit 0' TERM; echo up; while :; do sleep 0.05; done");
     web["spec"]["terminationGracePeriodSeconds"] = 10.into();
     web["spec"]["containers"][0]["ports"] = json!([{"name": "main", "containerPort": 8080}]);
     web["spec"]["containers"][0]["readinessProbe"] = json!({"exec": {"command": ["test", "-f", flag.to_str().unwrap()]}, "periodSeconds": 1, "failureThreshold": 1});
@@ -144,6 +144,7 @@ async fn endpoints_follow_readiness_and_deletion() {
             .then_some(())
     };
     f.until("an endpoint that is not ready", || conditions(false, false)).await;
+    f.until_log("web", "up").await;
     std::fs::write(&flag, "").unwrap();
     f.until("ready", || conditions(true, false)).await;
     std::fs::remove_file(&flag).unwrap();

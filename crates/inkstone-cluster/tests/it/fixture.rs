@@ -115,6 +115,15 @@ impl Fixture {
         .await
     }
 
+    /// Waits until the first run of the container `main` runs and has printed `text`: a shell sets its traps, and
+    /// starts its children, some time after its process is there.
+    pub(crate) async fn until_log(&self, pod: &str, text: &str) -> Arc<Object> {
+        self.until(&format!("{pod} prints {text}"), || {
+            self.pod(pod).filter(|pod| process(pod).is_some() && self.log(pod, "main", 0).contains(text))
+        })
+        .await
+    }
+
     /// A container's log.
     pub(crate) fn log(&self, pod: &Object, container: &str, run: u32) -> String {
         let path =

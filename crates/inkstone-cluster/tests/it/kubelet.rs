@@ -54,13 +54,8 @@ async fn a_container_gets_its_environment_and_its_volumes_by_the_names_of_its_ma
         {"name": "FILE", "value": "/etc/app/$(POD_NAME).toml"},
     ]);
     f.create(PODS, all);
-    let log = f
-        .until("the program is done printing", || {
-            let pod = f.pod("all")?;
-            Some(f.log(&pod, "main", 0)).filter(|log| log.contains("done"))
-        })
-        .await;
-    let pod = f.pod("all").unwrap();
+    let pod = f.until_log("all", "done").await;
+    let log = f.log(&pod, "main", 0);
     let lines: Vec<&str> = log.lines().collect();
     let ip = pod["status"]["podIP"].as_str().unwrap();
     assert_eq!(lines[0..2], ["port = 1", "secret"]);
@@ -152,11 +147,11 @@ async fn a_container_that_fails_is_restarted_with_back_off() {
         let pod = f.pod("fails")?;
         let status = &pod["status"]["containerStatuses"][0];
         let waits = status["state"]["waiting"]["reason"] == "CrashLoopBackOff";
+        assert!(!waits || !is_ready(&pod));
         (waits && status["lastState"]["terminated"]["exitCode"] == 3).then_some(())
     })
     .await;
     let pod = f.until("some restarts", || f.pod("fails").filter(|pod| restarts(pod) >= 3)).await;
-    assert!(!is_ready(&pod));
     assert_eq!(f.log(&pod, "main", 1), "run\n");
     assert!(!f.events("BackOff").is_empty());
 }
@@ -271,14 +266,15 @@ async fn a_grpc_probe_asks_the_health_service() {
 async fn a_pod_may_end_by_itself_and_is_killed_after_its_grace_period() {
     let f = Fixture::start().await;
     let mut polite =
-        pod("polite", "trap 'echo bye > /out/polite; exit 0' TERM; while :; do sleep 0.05; done");
+        pod("polite", "trap 'echo bye > /out/polite; exit 0' TERM; echo up; while :; do sleep 0.05; done");
     polite["spec"]["terminationGracePeriodSeconds"] = 20.into();
     polite["spec"]["volumes"] = json!([{"name": "out", "hostPath": {"path": "/out"}}]);
     polite["spec"]["containers"][0]["volumeMounts"] = json!([{"name": "out", "mountPath": "/out"}]);
     f.create(PODS, polite);
     // A child in the same group must not outlive the pod either.
-    f.create(PODS, pod("stubborn", "trap '' TERM; sleep 600 & while :; do sleep 0.05; done"));
-    let stubborn = f.until_ready(2).await.into_iter().find(|pod| object::name(pod) == "stubborn").unwrap();
+    f.create(PODS, pod("stubborn", "trap '' TERM; sleep 600 & echo up; while :; do sleep 0.05; done"));
+    f.until_log("polite", "up").await;
+    let stubborn = f.until_log("stubborn", "up").await;
     let pid = process(&stubborn).unwrap();
     let begun = Instant::now();
     f.delete(PODS, "polite");
@@ -288,20 +284,22 @@ async fn a_pod_may_end_by_itself_and_is_killed_after_its_grace_period() {
     assert_eq!(std::fs::read_to_string(f.state().join("host/out/polite")).unwrap(), "bye\n");
     f.until("the stubborn pod is gone", || f.pod("stubborn").is_none().then_some(())).await;
     assert!(begun.elapsed() >= Duration::from_secs(1), "not before its second was over");
-    f.until("no process is left", || group(pid).is_empty().then_some(())).await;
-    assert!(!f.state().join("pods").join(object::uid(&stubborn)).exists());
+    until_gone(pid).await;
+    let dir = f.state().join("pods").join(object::uid(&stubborn));
+    f.until("its files are gone", || (!dir.exists()).then_some(())).await;
 }
 
 #[tokio::test]
 async fn a_pod_deleted_by_force_is_killed_at_once() {
     let f = Fixture::start().await;
-    let mut stubborn = pod("stubborn", "trap '' TERM; while :; do sleep 0.05; done");
+    let mut stubborn = pod("stubborn", "trap '' TERM; echo up; while :; do sleep 0.05; done");
     stubborn["spec"]["terminationGracePeriodSeconds"] = 600.into();
     f.create(PODS, stubborn);
-    let pid = process(&f.until_ready(1).await[0]).unwrap();
+    let stubborn = f.until_log("stubborn", "up").await;
+    let pid = process(&stubborn).unwrap();
     f.delete(PODS, "stubborn");
     f.store().delete(PODS, "default", "stubborn", &DeleteOptions::now()).unwrap();
-    f.until("no process is left", || group(pid).is_empty().then_some(())).await;
+    until_gone(pid).await;
 }
 
 #[tokio::test]
@@ -311,7 +309,8 @@ async fn stopping_the_cluster_ends_every_process_and_starting_it_runs_the_pods_a
     let pid = process(&f.until_ready(1).await[0]).unwrap();
     let Fixture { cluster, dir } = f;
     cluster.stop().await.unwrap();
-    assert!(group(pid).is_empty());
+    assert!(!is_alive(pid), "it was waited for");
+    until_gone(pid).await;
     let cluster = Cluster::start(options(&dir.path().join("state"))).await.unwrap();
     let f = Fixture { cluster, dir };
     let again = f
@@ -365,7 +364,7 @@ async fn a_killed_cluster_leaves_no_process_behind() {
     let (mut cluster, pid) = start_elsewhere(&f.dir.path().join("killed"));
     cluster.kill().unwrap();
     cluster.wait().unwrap();
-    f.until("no process is left", || group(pid).is_empty().then_some(())).await;
+    until_gone(pid).await;
 }
 
 #[tokio::test]
@@ -383,7 +382,7 @@ async fn what_outlives_a_cluster_killed_with_its_guard_is_ended_by_the_next_star
     f.until("the shell is gone", || (!is_alive(pid)).then_some(())).await;
     assert_eq!(group(pid).len(), 2, "its children are nobody's");
     let again = Cluster::start(options(&state)).await.unwrap();
-    f.until("no process is left", || group(pid).is_empty().then_some(())).await;
+    until_gone(pid).await;
     again.stop().await.unwrap();
 }
 
@@ -393,6 +392,15 @@ fn children(parent: u32) -> Vec<i32> {
     children
         .flat_map(|pids| pids.split_whitespace().map(|pid| pid.parse().unwrap()).collect::<Vec<_>>())
         .collect()
+}
+
+/// Waits until a group has no living process: one that was killed is gone when it is next scheduled.
+async fn until_gone(leader: i32) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !group(leader).is_empty() {
+        assert!(Instant::now() < deadline, "processes are left: {:?}", group(leader));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 /// The living processes of a group.

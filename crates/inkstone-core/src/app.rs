@@ -78,6 +78,7 @@ pub(crate) struct ServerEntry {
     pub(crate) cx: Cx,
     pub(crate) last: bool,
     pub(crate) bind: BoxFuture<'static, Result<crate::Bound>>,
+    pub(crate) asked_at: &'static Location<'static>,
 }
 
 pub(crate) struct Job {
@@ -153,9 +154,15 @@ impl App {
     }
 
     /// Adds a server. It is bound by [`run`](Self::run), in the order in which servers were added.
+    #[track_caller]
     pub fn serve<S: Server>(mut self, server: S) -> Self {
         let cx = server.cx().clone();
-        self.servers.push(ServerEntry { cx, last: S::LAST, bind: server.bind().boxed() });
+        self.servers.push(ServerEntry {
+            cx,
+            last: S::LAST,
+            bind: server.bind().boxed(),
+            asked_at: Location::caller(),
+        });
         self
     }
 

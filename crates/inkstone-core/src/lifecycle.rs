@@ -77,8 +77,11 @@ async fn serve(handle: &AppHandle, config: &crate::AppConfig, servers: Vec<Serve
 /// Binds in order. A server that cannot be bound stops all: those bound before it are let go.
 async fn bind(entries: Vec<ServerEntry>) -> Result<Servers> {
     let servers = Servers { first: FuturesUnordered::new(), last: FuturesUnordered::new() };
-    for ServerEntry { cx, last, bind } in entries {
-        let bound = bind.await?;
+    for ServerEntry { cx, last, bind, asked_at } in entries {
+        let bound = match bind.await {
+            Ok(bound) => bound,
+            Err(error) => return Err(cx.failed_to_build(&error, asked_at)),
+        };
         if let Some(address) = bound.endpoint {
             tracing::info!(kind = cx.kind, name = %cx.name, %address, "listening");
         }

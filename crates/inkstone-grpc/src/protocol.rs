@@ -42,6 +42,7 @@ impl HttpProtocol for Serving {
         if let Some(Found(method)) = head.extensions.get() {
             call.set_method(method.clone());
         }
+        say_why(head, call);
     }
 
     fn code(&self, head: &response::Parts) -> Option<&'static str> {
@@ -82,6 +83,7 @@ impl HttpProtocol for Calling {
         if let Some(Found(endpoint)) = head.extensions.get() {
             call.set_target(endpoint.clone());
         }
+        say_why(head, call);
     }
 
     fn code(&self, head: &response::Parts) -> Option<&'static str> {
@@ -99,6 +101,17 @@ impl HttpProtocol for Calling {
     fn timed_out<B: Default>(&self, waited: Duration) -> (Response<B>, &'static str) {
         let message = format!("no answer from {} within {}", self.target, Dur::from(waited));
         (Status::deadline_exceeded(message).into_http(), "DEADLINE_EXCEEDED")
+    }
+}
+
+/// A call that failed has a sentence in place of a message.
+fn say_why(head: &response::Parts, call: &mut Call) {
+    if !call.debug() {
+        return;
+    }
+    if let Some(status) = Status::from_header_map(&head.headers).filter(|status| !status.message().is_empty())
+    {
+        call.set_response(status.message());
     }
 }
 

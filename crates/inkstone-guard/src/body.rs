@@ -54,8 +54,12 @@ impl<P: HttpProtocol> End<P> {
         if let Some(capture) = &self.capture {
             let (sent, received) = capture.texts();
             let (request, response) = if P::SERVER { (received, sent) } else { (sent, received) };
-            call.set_request(format_args!("{request}"));
-            call.set_response(format_args!("{response}"));
+            if let Some(request) = request {
+                call.set_request(format_args!("{request}"));
+            }
+            if let Some(response) = response {
+                call.set_response(format_args!("{response}"));
+            }
         }
         call.finish(match (failed, self.code) {
             (true, _) => self.protocol.failed(),

@@ -67,8 +67,8 @@ impl Capture {
         self.0.armed.store(true, Ordering::Relaxed);
     }
 
-    /// What went out and what came in, as text.
-    pub(crate) fn texts(&self) -> (String, String) {
+    /// What went out and what came in, as text, if anything has.
+    pub(crate) fn texts(&self) -> (Option<String>, Option<String>) {
         (joined(&self.0.sent), joined(&self.0.received))
     }
 
@@ -84,7 +84,7 @@ impl Capture {
     }
 }
 
-fn joined(side: &Mutex<Vec<String>>) -> String {
+fn joined(side: &Mutex<Vec<String>>) -> Option<String> {
     let kept = side.lock().unwrap_or_else(PoisonError::into_inner);
-    if kept.is_empty() { "-".to_owned() } else { kept.join(", ") }
+    (!kept.is_empty()).then(|| kept.join(", "))
 }

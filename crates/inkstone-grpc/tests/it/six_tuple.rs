@@ -34,15 +34,15 @@ fn in_debug_mode_each_call_is_one_line_with_the_callers_own_line() {
         lines.iter().find(|line| line.contains(" grpc grpc.echo ")).unwrap_or_else(|| panic!("{lines:#?}"));
     assert!(line.contains(&format!("examples/six_tuple.rs:{at}:")), "caller's line {at}: {line}");
     assert!(line.contains(" grpc grpc.echo 127."), "target: {line}");
-    assert!(line.contains("test.v1.Echo/Say Text { text: \"who\" } => OK Text { text: \"a\" }"), "{line}");
-    let served = lines
-        .iter()
-        .find(|line| line.contains(" server.grpc server.grpc "))
-        .unwrap_or_else(|| panic!("{lines:#?}"));
-    assert!(
-        served.contains("test.v1.Echo/Say Text { text: \"who\" } => OK Text { text: \"a\" }"),
-        "{served}"
-    );
+    for side in [" grpc grpc.echo ", " server.grpc server.grpc "] {
+        for call in [
+            "test.v1.Echo/Say Text { text: \"who\" } => OK Text { text: \"a\" }",
+            "test.v1.Echo/Say Text { text: \"missing\" } => NOT_FOUND \"there is no such text\"",
+        ] {
+            let shown = lines.iter().any(|line| line.contains(side) && line.contains(call));
+            assert!(shown, "{side}{call} in {lines:#?}");
+        }
+    }
 }
 
 #[test]

@@ -18,6 +18,7 @@ async fn a_taken_port_says_by_whom_and_what_to_do() {
         &format!("127.0.0.1:{port}"),
         &format!("pid {}", std::process::id()),
         "change server.http.port",
+        "starting.rs:",
     ] {
         assert!(report.contains(part), "{part} in\n{report}");
     }

@@ -4,6 +4,7 @@ import { relative } from "../src/i18n/time";
 import { worstState } from "../src/pages/application/state";
 import { chosenFile } from "../src/pages/configuration/file";
 import { publication } from "../src/pages/configuration/useFile";
+import { mayRollBackTo } from "../src/pages/releases/state";
 import { groupsOf, matches } from "../src/pages/versions/groups";
 
 function revision(number: number, hash: string): Revision {
@@ -66,6 +67,20 @@ describe("an application", () => {
   it("opens its first file when the address names one that is gone", () => {
     expect(chosenFile(application("loaded"), "c/gone.toml")).toBe(file);
     expect(chosenFile(application("loaded"), "c/k.toml")).toBe(file);
+  });
+});
+
+describe("a roll back", () => {
+  const release = (state: Release["state"], hash: string) => ({ state, hash }) as Release;
+  const live = { content: "", hash: "now", resource_version: "1", release: null };
+
+  it("is offered to what was once good and is not live", () => {
+    expect(mayRollBackTo(release("complete", "then"), live)).toBe(true);
+    expect(mayRollBackTo(release("superseded", "then"), live)).toBe(true);
+    expect(mayRollBackTo(release("complete", "now"), live)).toBe(false);
+    expect(mayRollBackTo(release("refused", "then"), live)).toBe(false);
+    expect(mayRollBackTo(release("written", "then"), live)).toBe(false);
+    expect(mayRollBackTo(release("complete", "then"), undefined)).toBe(false);
   });
 });
 

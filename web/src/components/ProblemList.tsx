@@ -31,6 +31,11 @@ export function ProblemList({ problems, onGoTo }: Props) {
                 </Text>
               )}
               <Text fz="sm" style={{ overflowWrap: "anywhere" }}>
+                {problem.key && !problem.message.includes(problem.key) && (
+                  <Text span inherit ff="monospace" fz="xs">
+                    {problem.key}:{" "}
+                  </Text>
+                )}
                 {problem.message}
               </Text>
             </Group>

@@ -43,5 +43,5 @@ export function timeZone(language: string): string {
   const offset = new Intl.DateTimeFormat(language, { timeZoneName: "shortOffset" })
     .formatToParts()
     .find((part) => part.type === "timeZoneName")?.value;
-  return offset && offset !== name ? `${name} (${offset})` : name;
+  return offset && name !== "UTC" && offset !== name ? `${name} (${offset})` : name;
 }

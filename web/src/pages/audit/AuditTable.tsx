@@ -149,7 +149,7 @@ function Side({ title, value }: { title: string; value: unknown }) {
         {title}
       </Text>
       <Box mah={260} style={{ overflow: "auto" }}>
-        <Code block fz="xs">
+        <Code block fz="xs" style={{ whiteSpace: "pre-wrap", overflowWrap: "anywhere" }}>
           {value == null ? "—" : written(value)}
         </Code>
       </Box>

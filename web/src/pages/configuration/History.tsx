@@ -10,6 +10,7 @@ import { useErrorText } from "../../components/ErrorNotice";
 import { Surface } from "../../components/Surface";
 import { Time } from "../../components/Time";
 import classes from "./History.module.css";
+import { liveRevision } from "./useFile";
 
 type Props = {
   detail: FileDetail;
@@ -20,15 +21,6 @@ type Props = {
   onPublish: (revision: Revision) => void;
   onLoad: (content: string) => void;
 };
-
-/** The revision that is live: the newest one with the live content. */
-function liveRevision(detail: FileDetail): Revision | undefined {
-  const release = detail.releases.find((entry) => entry.id === detail.live?.release);
-  return (
-    detail.revisions.find((revision) => revision.id === release?.revision && revision.hash === detail.live?.hash) ??
-    detail.revisions.find((revision) => revision.hash === detail.live?.hash)
-  );
-}
 
 /** Every saved revision, newest first; a click compares it with what is live. */
 export function History({ detail, canEdit, compared, onCompare, onPublish, onLoad }: Props) {

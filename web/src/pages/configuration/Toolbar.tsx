@@ -11,7 +11,7 @@ import { useNavigate } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
 import type { Application, ConfigFile, FileDetail } from "../../api/types";
 import { fileKey } from "./file";
-import { publication } from "./useFile";
+import { liveRevision, publication } from "./useFile";
 
 type Props = {
   application: Application;
@@ -60,7 +60,7 @@ export function Toolbar({ application, file, detail, dirty, canEdit, ...on }: Pr
               {t("file.unsaved")}
             </Badge>
           )}
-          <StateTag state={state} number={newest?.number} />
+          <StateTag state={state} number={newest?.number} live={liveRevision(detail)?.number} />
         </Group>
       </Group>
       <Group gap={6}>
@@ -93,6 +93,7 @@ export function Toolbar({ application, file, detail, dirty, canEdit, ...on }: Pr
               <Button
                 variant={dirty ? "filled" : "default"}
                 data-disabled={!dirty || undefined}
+                aria-disabled={!dirty}
                 leftSection={<IconDeviceFloppy size={14} />}
                 onClick={on.onSave}
               >
@@ -103,6 +104,7 @@ export function Toolbar({ application, file, detail, dirty, canEdit, ...on }: Pr
               <Button
                 variant={!dirty && state !== "published" ? "filled" : "default"}
                 data-disabled={!newest || undefined}
+                aria-disabled={!newest}
                 leftSection={<IconRocket size={14} />}
                 onClick={on.onPublish}
               >
@@ -116,12 +118,16 @@ export function Toolbar({ application, file, detail, dirty, canEdit, ...on }: Pr
   );
 }
 
-function StateTag({ state, number }: { state: ReturnType<typeof publication>; number: number | undefined }) {
+type TagProps = { state: ReturnType<typeof publication>; number: number | undefined; live: number | undefined };
+
+function StateTag({ state, number, live }: TagProps) {
   const { t } = useTranslation();
   if (state === "published") {
     return <Badge color="teal">{number ? t("file.publishedRevision", { number }) : t("file.published")}</Badge>;
   }
   if (state === "foreign") return <Badge color="grape">{t("file.foreign")}</Badge>;
   if (state === "absent") return <Badge color="gray">{t("file.absent")}</Badge>;
-  return <Badge color="blue">{t("file.savedRevision", { number })}</Badge>;
+  return (
+    <Badge color="blue">{live ? t("file.savedOver", { number, live }) : t("file.savedRevision", { number })}</Badge>
+  );
 }

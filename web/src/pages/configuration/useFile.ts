@@ -31,3 +31,12 @@ export function publication(detail: FileDetail): "published" | "unpublished" | "
   const ours = detail.releases.length === 0 || detail.revisions.some((it) => it.hash === detail.live?.hash);
   return ours ? "unpublished" : "foreign";
 }
+
+/** The revision that is live: the newest one with the live content. */
+export function liveRevision(detail: FileDetail): Revision | undefined {
+  const release = detail.releases.find((entry) => entry.id === detail.live?.release);
+  return (
+    detail.revisions.find((revision) => revision.id === release?.revision && revision.hash === detail.live?.hash) ??
+    detail.revisions.find((revision) => revision.hash === detail.live?.hash)
+  );
+}

@@ -1,17 +1,19 @@
 import { Button, Drawer, Group, Skeleton, Stack, Text } from "@mantine/core";
 import { IconArrowBackUp, IconGitCompare } from "@tabler/icons-react";
+import { skipToken, useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import { useCanEdit } from "../../api/queries";
-import { isRunning, useRelease } from "../../api/releaseEvents";
+import { fileQuery, useCanEdit } from "../../api/queries";
+import { useRelease } from "../../api/releaseEvents";
 import type { Application, Id, Release } from "../../api/types";
 import { ErrorNotice } from "../../components/ErrorNotice";
 import { ReleaseBadge } from "../../components/StateBadge";
 import { Time } from "../../components/Time";
-import { chosenFile, fileKey } from "../configuration/file";
+import { chosenFile, fileKey, refOf } from "../configuration/file";
 import { ReleaseProgress } from "./ReleaseProgress";
 import { RollbackDialog } from "./RollbackDialog";
+import { mayRollBackTo } from "./state";
 
 /** One release, followed live: open while the address names it. */
 export function ReleaseDrawer({ application, id }: { application: Application; id: Id }) {
@@ -24,6 +26,9 @@ export function ReleaseDrawer({ application, id }: { application: Application; i
   const release = query.data;
   const wanted = release?.configmap && release.key ? `${release.configmap}/${release.key}` : search.file;
   const file = chosenFile(application, wanted);
+  const ref = file && refOf(application, file);
+  const options = fileQuery(ref ?? { namespace: "", application: "", configmap: "", key: "" });
+  const detail = useQuery({ ...options, queryFn: ref ? options.queryFn : skipToken });
   const go = (release?: Id) =>
     navigate({ to: ".", search: { tab: search.tab, file: search.file, release }, replace: true });
 
@@ -68,7 +73,7 @@ export function ReleaseDrawer({ application, id }: { application: Application; i
               >
                 {t("action.compareLive")}
               </Button>
-              {canEdit && !isRunning(release) && (
+              {canEdit && mayRollBackTo(release, detail.data?.live) && (
                 <Button
                   variant="default"
                   leftSection={<IconArrowBackUp size={14} />}

@@ -5,7 +5,6 @@ import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { fileQuery, useCanEdit } from "../../api/queries";
-import { isRunning } from "../../api/releaseEvents";
 import type { Application, ConfigFile, Release } from "../../api/types";
 import { Empty } from "../../components/Empty";
 import { ErrorNotice } from "../../components/ErrorNotice";
@@ -14,8 +13,9 @@ import { Surface } from "../../components/Surface";
 import { Time } from "../../components/Time";
 import { fileKey, refOf } from "../configuration/file";
 import { RollbackDialog } from "./RollbackDialog";
+import { mayRollBackTo } from "./state";
 
-type Entry = { file: ConfigFile; release: Release; live: boolean };
+type Entry = { file: ConfigFile; release: Release; live: boolean; mayRollBack: boolean };
 
 /** Every release of every file of an application, newest first. */
 export function ReleasesTab({ application }: { application: Application }) {
@@ -28,7 +28,12 @@ export function ReleasesTab({ application }: { application: Application }) {
     .flatMap((query, index) => {
       const file = application.files[index]!;
       const releases = query.data?.releases ?? [];
-      return releases.map((release) => ({ file, release, live: query.data?.live?.release === release.id }));
+      return releases.map((release) => ({
+        file,
+        release,
+        live: query.data?.live?.release === release.id,
+        mayRollBack: mayRollBackTo(release, query.data?.live),
+      }));
     })
     .sort((a, b) => b.release.created_at.localeCompare(a.release.created_at));
   const error = queries.find((query) => query.error)?.error;
@@ -66,9 +71,7 @@ export function ReleasesTab({ application }: { application: Application }) {
                       key={entry.release.id}
                       entry={entry}
                       onOpen={() => open(entry)}
-                      onRollback={
-                        canEdit && !entry.live && !isRunning(entry.release) ? () => setRolling(entry) : undefined
-                      }
+                      onRollback={canEdit && entry.mayRollBack ? () => setRolling(entry) : undefined}
                     />
                   ))}
                 </Table.Tbody>

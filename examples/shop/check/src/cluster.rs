@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
-use kube::api::{DeleteParams, ListParams, LogParams, Patch, PatchParams};
+use kube::api::{ListParams, LogParams, Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
 use serde_json::Value;
@@ -77,11 +77,6 @@ impl Cluster {
 
     pub(crate) async fn pod(&self, name: &str) -> anyhow::Result<Pod> {
         Ok(self.api::<Pod>().get(name).await?)
-    }
-
-    pub(crate) async fn delete_pod(&self, name: &str) -> anyhow::Result<()> {
-        self.api::<Pod>().delete(name, &DeleteParams::default()).await?;
-        Ok(())
     }
 
     pub(crate) async fn logs(&self, pod: &str) -> anyhow::Result<String> {

@@ -44,10 +44,10 @@ async fn six_tuple(world: &World) -> anyhow::Result<String> {
         let log = world.cluster.logs(pod).await?;
         let line = log.lines().find(|line| line.contains("grpc.catalog") && line.contains("storefront/src/"));
         let line = line.with_context(|| log.lines().last().unwrap_or_default().to_owned())?;
-        for part in ["main.rs:", "ListProducts", "=>"] {
+        for part in ["main.rs:", "ListProductsRequest", "=> ", "ListProductsResponse", "ms]"] {
             ensure!(line.contains(part), "`{part}` is not in: {line}");
         }
-        Ok(line.chars().take(160).collect())
+        Ok(line.chars().take(220).collect())
     })
     .await
 }

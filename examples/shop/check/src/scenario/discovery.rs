@@ -97,7 +97,7 @@ where
 async fn deleted(world: &World) -> anyhow::Result<String> {
     let pods = world.cluster.ready("catalog", 3, Duration::from_secs(30)).await?;
     let victim = name(&pods[0]).to_owned();
-    under_load(world, || async { world.cluster.delete_pod(&victim).await }).await
+    under_load(world, || async { world.cluster.kubectl(&["delete", "pod", &victim]).await.map(drop) }).await
 }
 
 async fn restarted(world: &World) -> anyhow::Result<String> {

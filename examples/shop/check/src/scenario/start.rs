@@ -52,6 +52,17 @@ pub(crate) async fn look(world: &mut World, report: &mut Report) {
         })
         .await;
     report
+        .see("kubectl waits for a deployment and reads its log", SOON, async {
+            world
+                .cluster
+                .kubectl(&["wait", "--for=condition=Available", "deployment/catalog", "--timeout=20s"])
+                .await?;
+            let log = world.cluster.kubectl(&["logs", "deployment/catalog"]).await?;
+            ensure!(log.contains("\"message\":\"ready\""), "{log}");
+            Ok(format!("{} lines", log.lines().count()))
+        })
+        .await;
+    report
         .see("the manifests apply again without a change", SOON, async {
             let manifests = world.shop.join("kubernetes");
             let output = world

@@ -62,7 +62,7 @@ pub struct Options {
     pub state_dir: PathBuf,
     /// Directories in which the programs of images are looked up, in order.
     pub bin_dirs: Vec<PathBuf>,
-    /// The program, and its first arguments, that calls [`exec_pod`]: `["inkstone", "__pod"]`.
+    /// The program, and its first arguments, that calls [`exec_pod`]: `["inkstone", "pod-shim"]`.
     pub shim: Vec<OsString>,
     /// The kubeconfig that pods get a copy of.
     pub kubeconfig: PathBuf,

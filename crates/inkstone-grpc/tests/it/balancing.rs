@@ -47,6 +47,14 @@ async fn an_endpoint_that_is_added_gets_its_share_within_a_second() {
 }
 
 #[tokio::test]
+async fn calls_go_on_while_the_source_of_endpoints_fails() {
+    let a = Backend::start(Echo::new("a")).await;
+    let caller = Caller::of("", &[&a]).await;
+    caller.source.failed("the API does not answer");
+    assert_eq!(answers(&caller, 50).await, BTreeMap::from([("a".into(), 50)]));
+}
+
+#[tokio::test]
 async fn an_endpoint_that_comes_up_later_is_connected_then() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = listener.local_addr().unwrap();

@@ -85,11 +85,11 @@ async fn a_deadline_ends_a_stream_on_either_side() {
         tokio::time::timeout(SOON, stream.message()).await.expect("ends").expect_err("in an error")
     }
     let a = Backend::start(Echo::new("a")).await;
-    let caller = Caller::of("guard.timeout = \"100ms\"", &[&a]).await;
+    let caller = Caller::of("guard.timeout = \"700ms\"", &[&a]).await;
     assert_eq!(second(stall(&caller.client, empty()).await.unwrap()).await.code(), Code::DeadlineExceeded);
     // tonic's own channel minds the head only: here it is the server that ends the stream.
     let mut request = empty();
-    request.set_timeout(Duration::from_millis(100));
+    request.set_timeout(Duration::from_millis(700));
     let status = second(stall(&a.channel().await, request).await.unwrap()).await;
     assert_eq!(status.code(), Code::DeadlineExceeded, "{status}");
 }

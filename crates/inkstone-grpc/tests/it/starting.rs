@@ -30,6 +30,13 @@ async fn what_is_wrong_with_a_client_names_key_target_and_remedy() {
 }
 
 #[tokio::test]
+async fn a_target_may_be_a_list() {
+    let app = App::from_toml("t.toml", "[grpc.echo]\naddr = [\"127.0.0.1:1\", \"127.0.0.1:2\"]");
+    let client = app.load::<GrpcClient>("grpc.echo").build().await.unwrap();
+    assert_eq!(client.target().to_string(), "127.0.0.1:1,127.0.0.1:2");
+}
+
+#[tokio::test]
 async fn a_required_target_that_cannot_be_reached_keeps_the_service_from_starting() {
     let dead = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let report = client(&format!("addr = \"{dead}\"\nrequired = true\nready_timeout = \"200ms\"")).await;

@@ -31,6 +31,9 @@ use crate::store::{ApiError, Event, Object, Resource, Store};
 /// When an object that could not be brought forward is looked at again.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// However far away the next thing is that an object waits for, it is looked at this often.
+const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
+
 /// Namespace and name.
 type Key = (String, String);
 
@@ -97,7 +100,7 @@ async fn drive<C: Controller>(store: Store, mut controller: C, stop: Cancellatio
             due.remove(&key);
             match controller.reconcile(&key.0, &key.1) {
                 Ok(None) => {}
-                Ok(Some(later)) => drop(due.insert(key, Instant::now() + later)),
+                Ok(Some(later)) => drop(due.insert(key, Instant::now() + later.min(LONGEST_WAIT))),
                 Err(error) => {
                     tracing::warn!(controller = C::NAME, namespace = key.0, name = key.1, %error, "trying again soon");
                     due.insert(key, Instant::now() + RETRY);

@@ -1,6 +1,9 @@
 //! The arithmetic of a rolling update: how many pods each version of a deployment may have next.
 use serde_json::Value;
 
+/// More pods than anyone has; the API's numbers have 32 bits.
+const MOST: i64 = i32::MAX as i64;
+
 /// How far a rolling update may stray from the wanted number of pods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Bounds {
@@ -24,6 +27,7 @@ pub(crate) struct Count {
 impl Bounds {
     /// Reads `maxSurge` and `maxUnavailable`, numbers or percentages: the first is rounded up, the second down.
     pub(crate) fn new(replicas: i64, surge: &Value, unavailable: &Value) -> Self {
+        let replicas = replicas.clamp(0, MOST);
         let surge = share(surge, replicas, 99);
         let mut unavailable = share(unavailable, replicas, 0).min(replicas);
         if surge == 0 && unavailable == 0 {
@@ -74,7 +78,11 @@ impl Bounds {
 /// A number, or a percentage of `whole`; `round` hundredths are added before cutting off.
 fn share(value: &Value, whole: i64, round: i64) -> i64 {
     let percent = || value.as_str()?.strip_suffix('%')?.trim().parse::<i64>().ok();
-    value.as_i64().or_else(|| percent().map(|percent| (whole * percent + round) / 100)).unwrap_or(0).max(0)
+    value
+        .as_i64()
+        .or_else(|| percent().map(|percent| (whole * percent.clamp(0, MOST) + round) / 100))
+        .unwrap_or(0)
+        .clamp(0, MOST)
 }
 
 #[cfg(test)]
@@ -95,6 +103,8 @@ mod tests {
             (4, json!(2), json!(1), (2, 1)),
             (3, json!(0), json!("10%"), (0, 1)),
             (0, json!("25%"), json!("25%"), (0, 1)),
+            (1, json!(i64::MAX), json!(i64::MAX), (MOST, 1)),
+            (1, json!("-5%"), json!("9999999999999%"), (0, 1)),
         ];
         for (replicas, surge, unavailable, expected) in cases {
             let found = bounds(replicas, &surge, &unavailable);

@@ -2,7 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Empty};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
 use serde::{Deserialize, Serialize};
 use shop_api::GetProductRequest;
 use shop_api::catalog_service_client::CatalogServiceClient;
@@ -10,6 +15,8 @@ use tokio::task::JoinSet;
 use tonic::transport::{Channel, Endpoint};
 
 use crate::{Settings, Side};
+
+type HttpClient = Client<HttpConnector, Empty<Bytes>>;
 
 const WARM_UP: Duration = Duration::from_secs(1);
 
@@ -35,7 +42,7 @@ pub(crate) async fn run(side: Side, port: u16, settings: &Settings) -> anyhow::R
                 (0..each).for_each(|_| drop(workers.spawn(grpc(channel.clone(), until))));
             }
             Side::Http | Side::Axum => {
-                let client = reqwest::Client::builder().no_proxy().build()?;
+                let client = Client::builder(TokioExecutor::new()).build_http();
                 (0..each).for_each(|_| drop(workers.spawn(http(client.clone(), port, until))));
             }
         }
@@ -72,12 +79,14 @@ async fn grpc(channel: Channel, until: Instant) -> anyhow::Result<Vec<Duration>>
     }
 }
 
-async fn http(client: reqwest::Client, port: u16, until: Instant) -> anyhow::Result<Vec<Duration>> {
-    let url = format!("http://127.0.0.1:{port}/api/product");
+async fn http(client: HttpClient, port: u16, until: Instant) -> anyhow::Result<Vec<Duration>> {
+    let url: axum::http::Uri = format!("http://127.0.0.1:{port}/api/product").parse()?;
     let (warm, mut times) = (Instant::now() + WARM_UP, Vec::new());
     loop {
         let started = Instant::now();
-        client.get(&url).send().await?.error_for_status()?.bytes().await?;
+        let answer = client.get(url.clone()).await?;
+        ensure!(answer.status().is_success(), "{}", answer.status());
+        answer.into_body().collect().await?;
         let ended = Instant::now();
         if ended > until {
             return Ok(times);

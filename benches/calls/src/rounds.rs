@@ -113,5 +113,13 @@ fn shown(side: Side) -> String {
 fn setting(settings: &Settings) -> Value {
     let Settings { rounds, seconds, concurrency, connections, .. } = settings;
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    json!({ "rounds": rounds, "seconds": seconds, "concurrency": concurrency, "connections": connections, "cores": cores })
+    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let cpu = info
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split_once(": "))
+        .map_or("", |(_, name)| name);
+    json!({
+        "rounds": rounds, "seconds": seconds, "concurrency": concurrency, "connections": connections,
+        "cores": cores, "cpu": cpu,
+    })
 }

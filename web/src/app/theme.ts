@@ -159,6 +159,9 @@ export const cssVariables: CSSVariablesResolver = () => ({
   variables: {},
   light: {
     ...tints(11, 17, (color) => `color-mix(in srgb, var(--mantine-color-${color}-9) 82%, black)`),
+    "--mantine-color-teal-text": "#08704f",
+    "--mantine-color-red-text": "#b42323",
+    "--mantine-color-orange-text": "#a84300",
     "--mantine-color-body": "#ffffff",
     "--mantine-color-dimmed": "#5a6570",
     "--mantine-color-text": "#1b2229",
@@ -174,7 +177,7 @@ export const cssVariables: CSSVariablesResolver = () => ({
     "--ink-syntax-string": "#2d6f48",
     "--ink-syntax-number": "#a4501e",
     "--ink-syntax-header": "#8a2c66",
-    "--ink-syntax-comment": "#6b7680",
+    "--ink-syntax-comment": "#5d6872",
   },
   dark: {
     ...tints(17, 24, (color) => `color-mix(in srgb, var(--mantine-color-${color}-3) 80%, white)`),

@@ -4,7 +4,7 @@ import { EditorView, lineNumbers } from "@codemirror/view";
 import { ActionIcon, Box, Group, SegmentedControl, Switch, Text, Tooltip } from "@mantine/core";
 import { useLocalStorage, useMediaQuery } from "@mantine/hooks";
 import { IconArrowDown, IconArrowUp, IconEqual } from "@tabler/icons-react";
-import { type ReactNode, useEffect, useMemo, useRef, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Empty } from "../components/Empty";
 import { countLines } from "./count";
@@ -12,7 +12,7 @@ import classes from "./Diff.module.css";
 import { phrases } from "./phrases";
 import { base } from "./setup";
 
-type Side = { content: string; label: ReactNode };
+type Side = { content: string; label: string };
 type Props = { left: Side; right: Side; language: string; height?: number | string };
 type Layout = "split" | "inline";
 
@@ -31,19 +31,19 @@ export function Diff({ left, right, language, height = 360 }: Props) {
   useEffect(() => {
     const parent = host.current;
     if (!parent || same) return;
-    const shared: Extension[] = [
+    const named = (label: string): Extension[] => [
       lineNumbers(),
       EditorState.readOnly.of(true),
       EditorView.editable.of(false),
-      EditorView.contentAttributes.of({ tabindex: "0" }),
+      EditorView.contentAttributes.of({ tabindex: "0", "aria-label": label }),
       EditorView.lineWrapping,
       base(language, phrases(t)),
     ];
     const collapseUnchanged = folded ? { margin: 3, minSize: 4 } : undefined;
     if (layout === "split") {
       const merge = new MergeView({
-        a: { doc: left.content, extensions: shared },
-        b: { doc: right.content, extensions: shared },
+        a: { doc: left.content, extensions: named(left.label) },
+        b: { doc: right.content, extensions: named(right.label) },
         parent,
         gutter: true,
         collapseUnchanged,
@@ -55,13 +55,13 @@ export function Diff({ left, right, language, height = 360 }: Props) {
       parent,
       doc: right.content,
       extensions: [
-        ...shared,
+        ...named(right.label),
         unifiedMergeView({ original: left.content, mergeControls: false, gutter: true, collapseUnchanged }),
       ],
     });
     view.current = single;
     return () => single.destroy();
-  }, [left.content, right.content, language, layout, folded, same, t]);
+  }, [left.content, left.label, right.content, right.label, language, layout, folded, same, t]);
 
   const jump = (forward: boolean) => {
     const current = view.current;

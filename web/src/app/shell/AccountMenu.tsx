@@ -7,6 +7,7 @@ import {
   Text,
   UnstyledButton,
   useMantineColorScheme,
+  VisuallyHidden,
 } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { IconKeyboard, IconLanguage, IconLock, IconLogout, IconSelector, IconSunMoon } from "@tabler/icons-react";
@@ -35,7 +36,7 @@ export function AccountMenu({ compact = false }: { compact?: boolean }) {
   if (!user) return null;
 
   const avatar = (
-    <Avatar size={26} radius="xl" color="ink" variant="filled" fz="xs">
+    <Avatar aria-hidden size={26} radius="xl" color="ink" variant="filled" fz="xs">
       {[...user.name][0]?.toUpperCase()}
     </Avatar>
   );
@@ -48,7 +49,8 @@ export function AccountMenu({ compact = false }: { compact?: boolean }) {
               {avatar}
             </ActionIcon>
           ) : (
-            <UnstyledButton className={classes.account} aria-label={t("account.menu")}>
+            <UnstyledButton className={classes.account}>
+              <VisuallyHidden>{t("account.menu")}</VisuallyHidden>
               {avatar}
               <Box flex={1} miw={0}>
                 <Text fz="sm" fw={550} lh={1.25} className="truncate">

@@ -1,18 +1,19 @@
-import { Button, Group, Modal, PasswordInput, Stack } from "@mantine/core";
+import { Button, Group, PasswordInput, Stack } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { useMutation } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { post } from "../../api/client";
+import { Dialog } from "../../components/Dialog";
 import { ErrorNotice } from "../../components/ErrorNotice";
 import { isGood, PasswordFields } from "../../components/PasswordFields";
 
 export function PasswordDialog({ opened, onClose }: { opened: boolean; onClose: () => void }) {
   const { t } = useTranslation();
   return (
-    <Modal opened={opened} onClose={onClose} title={t("account.changePassword")} size="sm">
+    <Dialog opened={opened} onClose={onClose} title={t("account.changePassword")} size="sm">
       <PasswordForm onDone={onClose} />
-    </Modal>
+    </Dialog>
   );
 }
 

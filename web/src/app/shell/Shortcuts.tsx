@@ -1,7 +1,8 @@
-import { Group, Kbd, Modal, Stack, Text, Title } from "@mantine/core";
+import { Group, Kbd, Stack, Text, Title } from "@mantine/core";
 import { useNavigate } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
+import { Dialog } from "../../components/Dialog";
 
 const OPEN = "inkstone:shortcuts";
 
@@ -67,7 +68,7 @@ export function Shortcuts() {
   }, [navigate]);
 
   return (
-    <Modal opened={opened} onClose={() => setOpened(false)} title={t("shortcuts.title")} size="md">
+    <Dialog opened={opened} onClose={() => setOpened(false)} title={t("shortcuts.title")} size="md">
       <Stack gap="lg">
         {GROUPS.map((group) => (
           <Stack key={group.name} gap={6}>
@@ -90,6 +91,6 @@ export function Shortcuts() {
           {t("shortcuts.mac")}
         </Text>
       </Stack>
-    </Modal>
+    </Dialog>
   );
 }

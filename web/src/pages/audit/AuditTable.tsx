@@ -1,4 +1,16 @@
-import { ActionIcon, Badge, Box, Code, Grid, Group, Stack, Table, Text, UnstyledButton } from "@mantine/core";
+import {
+  ActionIcon,
+  Badge,
+  Box,
+  Code,
+  Grid,
+  Group,
+  Stack,
+  Table,
+  Text,
+  UnstyledButton,
+  VisuallyHidden,
+} from "@mantine/core";
 import { IconChevronDown, IconChevronRight } from "@tabler/icons-react";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -19,7 +31,9 @@ export function AuditTable({ rows }: { rows: AuditRow[] }) {
         <Table highlightOnHover>
           <Table.Thead>
             <Table.Tr>
-              <Table.Th w={36} />
+              <Table.Th w={36}>
+                <VisuallyHidden>{t("audit.detail")}</VisuallyHidden>
+              </Table.Th>
               <Table.Th>{t("column.time")}</Table.Th>
               <Table.Th>{t("column.actor")}</Table.Th>
               <Table.Th>{t("column.action")}</Table.Th>

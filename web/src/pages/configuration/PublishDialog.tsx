@@ -1,10 +1,11 @@
-import { Modal, Skeleton } from "@mantine/core";
+import { Skeleton } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { ApiError, post } from "../../api/client";
 import { filePath, fileQuery, refreshFile } from "../../api/queries";
 import type { Application, ConfigFile, Release, Revision } from "../../api/types";
+import { Dialog } from "../../components/Dialog";
 import { ErrorNotice } from "../../components/ErrorNotice";
 import { ReleaseForm } from "../releases/ReleaseForm";
 import { refOf } from "./file";
@@ -49,7 +50,7 @@ export function PublishDialog({ application, file, revision, onClose, onPublishe
   const moved = refused || (live?.hash ?? null) !== (compared?.hash ?? null);
 
   return (
-    <Modal opened onClose={onClose} title={t("publish.title", { number: revision.number, file: file.key })} size={920}>
+    <Dialog opened onClose={onClose} title={t("publish.title", { number: revision.number, file: file.key })} size={920}>
       {content.error && <ErrorNotice error={content.error} />}
       {!content.data && !content.error && <Skeleton h={260} />}
       {content.data && (
@@ -73,6 +74,6 @@ export function PublishDialog({ application, file, revision, onClose, onPublishe
           onClose={onClose}
         />
       )}
-    </Modal>
+    </Dialog>
   );
 }

@@ -1,4 +1,4 @@
-import { Alert, Button, Group, Modal, Stack, Text, Textarea } from "@mantine/core";
+import { Alert, Button, Group, Stack, Text, Textarea } from "@mantine/core";
 import { IconAlertTriangle } from "@tabler/icons-react";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
@@ -6,6 +6,7 @@ import { useTranslation } from "react-i18next";
 import { ApiError, post } from "../../api/client";
 import { filePath, refreshFile } from "../../api/queries";
 import type { FileRef, Id, Revision } from "../../api/types";
+import { Dialog } from "../../components/Dialog";
 import { ErrorNotice } from "../../components/ErrorNotice";
 import { Diff } from "../../editor/Diff";
 import { StaleChoice } from "./StaleChoice";
@@ -30,14 +31,14 @@ type Props = {
 export function SaveDialog({ opened, onClose, ...rest }: Props) {
   const { t } = useTranslation();
   return (
-    <Modal
+    <Dialog
       opened={opened && rest.draft !== null}
       onClose={onClose}
       title={t("save.title", { file: rest.file.key })}
       size={920}
     >
       {rest.draft && <SaveForm {...rest} draft={rest.draft} onClose={onClose} />}
-    </Modal>
+    </Dialog>
   );
 }
 

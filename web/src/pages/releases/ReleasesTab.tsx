@@ -1,4 +1,4 @@
-import { Badge, Button, Group, Skeleton, Stack, Table, Text, UnstyledButton } from "@mantine/core";
+import { Badge, Button, Group, Skeleton, Stack, Table, Text, UnstyledButton, VisuallyHidden } from "@mantine/core";
 import { IconArrowBackUp, IconRocketOff } from "@tabler/icons-react";
 import { useQueries } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
@@ -62,7 +62,9 @@ export function ReleasesTab({ application }: { application: Application }) {
                     <Table.Th>{t("column.message")}</Table.Th>
                     <Table.Th>{t("column.author")}</Table.Th>
                     <Table.Th>{t("column.time")}</Table.Th>
-                    <Table.Th />
+                    <Table.Th>
+                      <VisuallyHidden>{t("column.actions")}</VisuallyHidden>
+                    </Table.Th>
                   </Table.Tr>
                 </Table.Thead>
                 <Table.Tbody>

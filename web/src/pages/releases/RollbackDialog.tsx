@@ -1,10 +1,11 @@
-import { Modal, Skeleton } from "@mantine/core";
+import { Skeleton } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { ApiError, post } from "../../api/client";
 import { fileQuery, refreshFile } from "../../api/queries";
 import type { Application, Release } from "../../api/types";
+import { Dialog } from "../../components/Dialog";
 import { ErrorNotice } from "../../components/ErrorNotice";
 import { refOf } from "../configuration/file";
 import { useContent } from "../configuration/useFile";
@@ -46,7 +47,7 @@ export function RollbackDialog({ application, file, release, onClose, onDone }: 
   const error = content.error ?? detail.error;
 
   return (
-    <Modal opened onClose={onClose} title={t("rollback.title", { number: release.number, file: file.key })} size={920}>
+    <Dialog opened onClose={onClose} title={t("rollback.title", { number: release.number, file: file.key })} size={920}>
       {error && <ErrorNotice error={error} />}
       {!error && (!content.data || !compared) && <Skeleton h={260} />}
       {content.data && compared && (
@@ -70,6 +71,6 @@ export function RollbackDialog({ application, file, release, onClose, onDone }: 
           onClose={onClose}
         />
       )}
-    </Modal>
+    </Dialog>
   );
 }

@@ -1,4 +1,4 @@
-import { Button, Group, Modal, Radio, Stack, TextInput } from "@mantine/core";
+import { Button, Group, Radio, Stack, TextInput } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
@@ -6,6 +6,7 @@ import { useTranslation } from "react-i18next";
 import { post } from "../../api/client";
 import { usersQuery } from "../../api/queries";
 import type { Role } from "../../api/types";
+import { Dialog } from "../../components/Dialog";
 import { ErrorNotice } from "../../components/ErrorNotice";
 import { isGood, PasswordFields } from "../../components/PasswordFields";
 
@@ -14,9 +15,9 @@ const ROLES: Role[] = ["viewer", "editor", "admin"];
 export function AddUserDialog({ opened, onClose }: { opened: boolean; onClose: () => void }) {
   const { t } = useTranslation();
   return (
-    <Modal opened={opened} onClose={onClose} title={t("users.add")} size="sm">
+    <Dialog opened={opened} onClose={onClose} title={t("users.add")} size="sm">
       <AddUserForm onDone={onClose} />
-    </Modal>
+    </Dialog>
   );
 }
 

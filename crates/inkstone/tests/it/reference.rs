@@ -25,7 +25,8 @@ fn the_reference_is_current() {
     assert!(stale.is_empty(), "written anew, commit them: {}", stale.join(", "));
 }
 
-const GENERATED: &str = "<!-- Generated from the types by `cargo test -p inkstone --features full`. Do not edit. -->\n";
+const GENERATED: &str =
+    "<!-- Generated from the types by `cargo test -p inkstone --features full`. Do not edit. -->\n";
 
 /// Every key of every kind: default, type, whether it applies live, and its doc sentence.
 fn configuration(schema: &Value) -> String {
@@ -60,7 +61,11 @@ fn rows(schema: &Value, table: &Value, default: &Value, prefix: &str, live: bool
             rows(schema, property, default, &format!("{key}."), live, text);
             continue;
         }
-        let doc = property.get("description").or(target.get("description")).and_then(Value::as_str).unwrap_or_default();
+        let doc = property
+            .get("description")
+            .or(target.get("description"))
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         let doc = doc.replace('\n', " ").replace('|', "\\|");
         let live = if live { "yes" } else { "" };
         writeln!(text, "| `{key}` | {} | {} | {live} | {doc} |", shown(default), kind_of(target)).unwrap();
@@ -88,7 +93,8 @@ fn kind_of(target: &Value) -> String {
         return choices.iter().map(|choice| format!("`{choice}`")).collect::<Vec<_>>().join(" \\| ");
     }
     if let Some(choices) = target.get("oneOf").and_then(Value::as_array) {
-        let named: Vec<_> = choices.iter().filter_map(|choice| choice.get("const")).map(|name| format!("`{name}`")).collect();
+        let named: Vec<_> =
+            choices.iter().filter_map(|choice| choice.get("const")).map(|name| format!("`{name}`")).collect();
         if !named.is_empty() {
             return named.join(" \\| ");
         }
@@ -108,7 +114,15 @@ fn codes() -> String {
          | code | | exit status |\n| --- | --- | --- |\n"
     );
     for code in CODES {
-        writeln!(text, "| [{0}](#{1}) | {2} | {3} |", code.as_str(), anchor(code.page()), code.title(), code.exit_status()).unwrap();
+        writeln!(
+            text,
+            "| [{0}](#{1}) | {2} | {3} |",
+            code.as_str(),
+            anchor(code.page()),
+            code.title(),
+            code.exit_status()
+        )
+        .unwrap();
     }
     for code in CODES {
         write!(text, "\n#{}", code.page()).unwrap();
@@ -119,5 +133,10 @@ fn codes() -> String {
 /// GitHub's anchor of a page's heading.
 fn anchor(page: &str) -> String {
     let heading = page.lines().next().unwrap_or_default().trim_start_matches(['#', ' ']);
-    heading.to_lowercase().chars().filter(|c| c.is_alphanumeric() || *c == ' ' || *c == '-').collect::<String>().replace(' ', "-")
+    heading
+        .to_lowercase()
+        .chars()
+        .filter(|c| c.is_alphanumeric() || *c == ' ' || *c == '-')
+        .collect::<String>()
+        .replace(' ', "-")
 }

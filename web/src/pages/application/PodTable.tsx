@@ -80,7 +80,7 @@ function Row({ pod }: { pod: Pod }) {
         </Table.Td>
         <Table.Td>
           <Time value={pod.started_at} />
-          <Text fz="xs" c={pod.restarts > 0 ? "orange" : "dimmed"}>
+          <Text fz="xs" c={pod.restarts > 0 ? "orange" : "dimmed"} style={{ whiteSpace: "nowrap" }}>
             {t("pod.restarts", { count: pod.restarts })}
           </Text>
         </Table.Td>

@@ -16,7 +16,7 @@ use crate::governor::State;
 pub(crate) async fn require_token(Extract(state): Extract<State>, request: Request, next: Next) -> Response {
     let config = state.config.get();
     let allowed = if config.token.is_empty() {
-        config.protects(listening_on(&config.host)) && names_this_machine(request.headers())
+        config.protects(state.address) && names_this_machine(request.headers())
     } else {
         bearer(request.headers())
             .is_some_and(|given| same(given.as_bytes(), config.token.reveal().as_bytes()))
@@ -32,11 +32,6 @@ fn refuse() -> Response {
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-}
-
-/// The address of a host that is written as one. A name was resolved and judged when the listener was bound.
-fn listening_on(host: &str) -> IpAddr {
-    host.parse().unwrap_or(IpAddr::from([127, 0, 0, 1]))
 }
 
 /// Whether the request was addressed to an IP address or to `localhost`: a foreign web page whose name was made to resolve to

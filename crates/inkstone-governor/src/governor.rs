@@ -1,5 +1,7 @@
 //! The governor's listener.
 
+use std::net::IpAddr;
+
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
@@ -23,6 +25,8 @@ pub struct Governor {
 pub(crate) struct State {
     pub(crate) app: AppHandle,
     pub(crate) config: Live<GovernorConfig>,
+    /// Where it listens, whatever the configuration says by now: a new host needs a restart, a new token does not.
+    pub(crate) address: IpAddr,
 }
 
 impl Load for Governor {
@@ -46,7 +50,8 @@ impl Server for Governor {
             return Err(config.insecure().target(endpoint).into());
         }
         let stopping = self.cx.stopping_last();
-        let router = router(State { app: self.cx.app().clone(), config: self.config });
+        let state = State { app: self.cx.app().clone(), config: self.config, address: endpoint.ip() };
+        let router = router(state);
         let cx = self.cx;
         let serve = async move {
             let serving = axum::serve(listener, router).with_graceful_shutdown(stopping.cancelled_owned());

@@ -1,9 +1,11 @@
 //! Who may see what, and where it listens.
 
+use inkstone_config::Sources;
+use inkstone_core::{App, build_info};
 use reqwest::StatusCode;
 use reqwest::header::{HOST, WWW_AUTHENTICATE};
 
-use crate::{Service, client, refused};
+use crate::{Service, client, free_port, refused};
 
 const PROTECTED: &[&str] = &["/build", "/components", "/config"];
 
@@ -45,6 +47,27 @@ async fn a_listener_for_everyone_needs_a_token() {
     }
     let service = Service::start("", "host = \"0.0.0.0\"\ntoken = \"opensesame\"").await;
     assert_eq!(service.status("/live").await, StatusCode::OK);
+    service.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn taking_the_token_away_does_not_open_a_listener_that_is_still_for_everyone() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("t.toml");
+    let port = free_port();
+    let write = |host: &str, token: &str| {
+        let table = format!("[server.governor]\nhost = \"{host}\"\ntoken = \"{token}\"\nport = {port}\n");
+        std::fs::write(&file, format!("[patient.zero]\n{table}")).unwrap();
+    };
+    write("0.0.0.0", "opensesame");
+    let app = App::with_sources(build_info!(), Sources::new().file(&file));
+    let service = Service::run(app, port).await;
+    // Loopback needs no token; but the host holds only after a restart.
+    write("127.0.0.1", "");
+    let _applied_here_or_by_the_watch = service.app.settings().reload().unwrap();
+    for path in PROTECTED {
+        assert_eq!(service.status(path).await, StatusCode::UNAUTHORIZED, "{path}");
+    }
     service.stop().await.unwrap();
 }
 

@@ -52,7 +52,7 @@ impl Flags {
         if self.config.is_empty() && Path::new(LOCAL).exists() {
             sources = sources.file(LOCAL);
         }
-        sources = sources.env(std::env::vars());
+        sources = sources.process_env();
         self.set.iter().fold(sources, |sources, set| sources.set(set))
     }
 }

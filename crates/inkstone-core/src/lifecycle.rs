@@ -8,6 +8,7 @@ use futures::stream::FuturesUnordered;
 use inkstone_config::{Code, Fault, Problems, ReloadOutcome, SourceStatus, Watching};
 use inkstone_observe::Metrics;
 use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::app::{App, ServerEntry};
 use crate::error::Result;
@@ -56,7 +57,7 @@ async fn serve(handle: &AppHandle, config: &crate::AppConfig, servers: Vec<Serve
     let stop = tokio::select! {
         stop = signals.stop() => stop,
         ended = servers.next() => {
-            note(&mut failed, ended);
+            note(&mut failed, ended.map(|(name, result)| (name.clone(), result.and_then(|()| Err(gave_up(&name))))));
             Stop::Failed
         }
     };
@@ -74,9 +75,10 @@ async fn serve(handle: &AppHandle, config: &crate::AppConfig, servers: Vec<Serve
     if failed.is_empty() { Ok(()) } else { Err(failed.into()) }
 }
 
-/// Binds in order. A server that cannot be bound stops all: those bound before it are let go.
+/// Binds in order, then lets all of them serve. A server that cannot be bound stops all: those bound before it are let
+/// go, and none has begun with anything.
 async fn bind(entries: Vec<ServerEntry>) -> Result<Servers> {
-    let servers = Servers { first: FuturesUnordered::new(), last: FuturesUnordered::new() };
+    let mut all = Vec::new();
     for ServerEntry { cx, last, bind, asked_at } in entries {
         let bound = match bind.await {
             Ok(bound) => bound,
@@ -85,16 +87,19 @@ async fn bind(entries: Vec<ServerEntry>) -> Result<Servers> {
         if let Some(address) = bound.endpoint {
             tracing::info!(kind = cx.kind, name = %cx.name, %address, "listening");
         }
-        let name = cx.name.to_string();
+        all.push((cx, last, bound.serve));
+    }
+    let servers = Servers { first: FuturesUnordered::new(), last: FuturesUnordered::new() };
+    for (cx, last, serve) in all {
         let group = if last { &servers.last } else { &servers.first };
-        // Each on a task of its own: one that is busy must not hold up the others.
-        let serving = tokio::spawn(bound.serve);
+        // Each on a task of its own: one that is busy must not hold up the others. Dropped at the deadline, it is cut off.
+        let serving = AbortOnDropHandle::new(tokio::spawn(serve));
         group.push(Box::pin(async move {
             let result = match serving.await {
                 Ok(result) => result,
                 Err(panic) => Err(cx.fault(Code::Panic, format!("the server panicked: {panic}")).into()),
             };
-            (name, result)
+            (cx.name.to_string(), result)
         }));
     }
     Ok(servers)
@@ -108,7 +113,7 @@ async fn stop_gracefully(
     failed: &mut Problems,
 ) {
     handle.0.phase.send_replace(Phase::Draining);
-    if stop == Stop::Terminated {
+    if stop != Stop::Interrupted {
         tokio::time::sleep(*config.drain).await;
     }
     handle.0.stop.cancel();
@@ -184,6 +189,13 @@ fn note(failed: &mut Problems, ended: Option<(String, Result)>) {
         tracing::error!(name, "server failed: {error}");
         failed.append(error.problems());
     }
+}
+
+/// A server that ends before it is told to, without an error, is one all the same: nobody serves any more.
+fn gave_up(name: &str) -> crate::Error {
+    let message =
+        format!("`{name}` ended by itself, without an error; it must serve until the service stops");
+    Fault::new(Code::ServeFailed, message).key(name).into()
 }
 
 fn late(config: &crate::AppConfig) -> Fault {

@@ -71,6 +71,13 @@ fn a_component_that_does_not_start_is_named_with_its_target_and_the_asking_line(
 }
 
 #[test]
+fn an_environment_that_is_not_text_keeps_nothing_from_starting() {
+    let bytes = std::os::unix::ffi::OsStrExt::from_bytes(&b"\xff\xfe"[..]);
+    let ended = Life::start_in(GOOD, &["--job=install"], &[("SOMEBODY_ELSES", bytes)]).end();
+    assert_eq!(ended.code, 0, "{}", ended.err);
+}
+
+#[test]
 fn check_touches_nothing() {
     let ended = run(GOOD, &["--check"]);
     assert_eq!((ended.out.as_str(), ended.code), ("", 0), "{}", ended.err);

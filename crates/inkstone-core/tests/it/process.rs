@@ -1,5 +1,6 @@
 //! A real process of `examples/life.rs`.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Lines, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -23,6 +24,11 @@ pub(crate) struct Ended {
 
 impl Life {
     pub(crate) fn start(config: &str, flags: &[&str]) -> Self {
+        Self::start_in(config, flags, &[])
+    }
+
+    /// With these variables in its environment.
+    pub(crate) fn start_in(config: &str, flags: &[&str], env: &[(&str, &OsStr)]) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let file = dir.path().join("life.toml");
         std::fs::write(&file, config).unwrap();
@@ -32,6 +38,7 @@ impl Life {
             .args(flags)
             .current_dir(dir.path())
             .env_remove("INKSTONE_CONFIG")
+            .envs(env.iter().copied())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

@@ -7,6 +7,9 @@ use crate::{
     schema::View,
 };
 
+/// How many values are looked at one by one, and how many of them are reported: each takes a try with the whole tree.
+const MOST_TRIES: usize = 200;
+
 /// Tries to deserialize the tree.
 pub(crate) type Attempt<'a> = &'a dyn Fn(&Node) -> Result<(), Failure>;
 
@@ -31,8 +34,8 @@ pub(crate) fn fit(
 ) -> Fit {
     let mut blamed: Vec<Vec<String>> = Vec::new();
     let mut outcome = Fit::Yes;
-    // Each round takes at least one value out, so this ends; the bound is for our own mistakes.
-    for _ in 0..1000 {
+    // Each round takes at least one value out, so this ends.
+    for _ in 0..MOST_TRIES {
         let Err(failure) = attempt(node) else { return outcome };
         let path = blame(view, node, default, &failure, failure.path.clone().unwrap_or_default(), attempt);
         if failure.unknown || matches!(node.find(&path), Some(Node { data: Data::Unknown, .. })) {
@@ -83,6 +86,9 @@ fn blame(
         Data::Array(items) => (0..items.len()).map(|index| index.to_string()).collect(),
         _ => return path,
     };
+    if steps.len() > MOST_TRIES {
+        return path;
+    }
     // Without its tag every enum fails in another way, so the tag is asked last.
     steps.sort_by_key(|step| tag.as_ref() == Some(step));
     for step in steps {

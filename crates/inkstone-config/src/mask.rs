@@ -79,7 +79,7 @@ fn after_telltale(line: &str) -> Option<usize> {
                     ["\"${", "'${", "${"].iter().any(|start| rest.starts_with(start)) && !rest.contains(":-");
                 return (!shown).then_some(from);
             }
-            '=' | ',' | '{' | '[' => word.clear(),
+            '=' | ':' | ',' | '{' | '[' => word.clear(),
             _ => word.push(char),
         }
     }

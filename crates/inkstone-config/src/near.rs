@@ -6,6 +6,8 @@ pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
     known
         .into_iter()
         .filter(|known| !known.is_empty())
+        // The distance is at least the difference in length, and takes long to compute for long names.
+        .filter(|known| name.chars().count() <= 2 * known.chars().count() + 1)
         .map(|known| (strsim::damerau_levenshtein(&name, &known.to_lowercase()), known))
         // A third of the letters may be wrong; short names may have one wrong letter.
         .filter(|(distance, known)| *distance <= (known.chars().count().max(name.chars().count()) / 3).max(1))

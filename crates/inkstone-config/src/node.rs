@@ -28,6 +28,15 @@ pub(crate) enum Data {
 
 pub(crate) type Table = BTreeMap<String, Entry>;
 
+/// How many tables and lists may stand in each other. Trees are walked step by step down the stack, so a limit there
+/// must be; no configuration comes near this one.
+pub(crate) const MOST_DEPTH: usize = 32;
+
+/// What is said about a text that goes deeper.
+pub(crate) fn too_deep() -> String {
+    format!("tables and lists are nested deeper than {MOST_DEPTH} levels, the most allowed")
+}
+
 /// A key with its place, and its value.
 #[derive(Clone)]
 pub(crate) struct Entry {

@@ -6,16 +6,25 @@ use anstyle::{AnsiColor, Style};
 
 use crate::{Code, Fault, Origin, Severity};
 
+/// More faults than these are only counted: nobody reads on, and to quote them takes long.
+const MOST_FAULTS: usize = 100;
+/// How many characters of a line are quoted.
+const MOST_QUOTED: usize = 160;
+
 /// The faults with the lines they point at. Neighbours of one component share a heading.
 pub(crate) fn render(faults: &[Fault], color: bool) -> String {
     let paint = Paint(color);
     let mut out = String::new();
-    for group in faults.chunk_by(|a, b| a.severity == b.severity && same_heading(a, b)) {
+    let (shown, more) = faults.split_at(faults.len().min(MOST_FAULTS));
+    for group in shown.chunk_by(|a, b| a.severity == b.severity && same_heading(a, b)) {
         if !out.is_empty() {
             out.push('\n');
         }
         // Writing to a string cannot fail.
         let _ = paint.group(&mut out, group);
+    }
+    if !more.is_empty() {
+        let _ = writeln!(out, "\nand {} more", more.len());
     }
     let codes: BTreeSet<Code> = faults.iter().map(|fault| fault.code).collect();
     if !codes.is_empty() {
@@ -90,7 +99,7 @@ impl Paint {
     fn excerpt(&self, out: &mut String, fault: &Fault, origin: &Origin, line: &str) -> std::fmt::Result {
         let number = origin.line.to_string();
         let margin = " ".repeat(number.len() + 1);
-        let (lead, carets) = carets(origin, line);
+        let Quote { line, lead, carets } = Quote::of(origin, line);
         let mark = self.severity(fault.severity, &format!("{carets} {}", fault.message));
         writeln!(out, "{margin} {} {origin}", self.gutter("-->"))?;
         writeln!(out, "{margin} {}", self.gutter("|"))?;
@@ -121,20 +130,48 @@ impl Paint {
     }
 }
 
-/// The blanks before the carets, and the carets, for a line as it is printed.
-fn carets(origin: &Origin, line: &str) -> (String, String) {
-    let original = origin.source.text.lines().nth(origin.line.saturating_sub(1) as usize).unwrap_or_default();
-    let start = origin.column.saturating_sub(1) as usize;
-    // A secret before the place makes the printed line shorter or longer than the original.
-    let same_start = original.chars().take(start).eq(line.chars().take(start));
-    let column = if same_start { start } else { line.chars().count().min(start) };
-    let lead = line
-        .chars()
-        .take(column)
-        .map(|c| if c == '\t' { "\t".to_owned() } else { " ".repeat(width(c)) })
-        .collect();
-    let marked = line.chars().skip(column).take(origin.len as usize).map(width).sum::<usize>();
-    (lead, "^".repeat(marked.max(1)))
+/// A line as it is quoted, the blanks before the carets, and the carets.
+struct Quote {
+    line: String,
+    lead: String,
+    carets: String,
+}
+
+impl Quote {
+    fn of(origin: &Origin, line: &str) -> Self {
+        let text = &origin.source.text;
+        let original = text.lines().nth(origin.line.saturating_sub(1) as usize).unwrap_or_default();
+        let start = origin.column.saturating_sub(1) as usize;
+        // A secret before the place makes the printed line shorter or longer than the original.
+        let same_start = original.chars().take(start).eq(line.chars().take(start));
+        let column = if same_start { start } else { line.chars().count().min(start) };
+        let (line, column) = around(line, column);
+        let lead = line
+            .chars()
+            .take(column)
+            .map(|c| if c == '\t' { "\t".to_owned() } else { " ".repeat(width(c)) })
+            .collect();
+        let marked = line.chars().skip(column).take(origin.len as usize).map(width).sum::<usize>();
+        Self { line, lead, carets: "^".repeat(marked.max(1)) }
+    }
+}
+
+/// The part of a long line that is around a column, and the column in it.
+fn around(line: &str, column: usize) -> (String, usize) {
+    let len = line.chars().count();
+    if len <= MOST_QUOTED {
+        return (line.to_owned(), column);
+    }
+    let from = column.saturating_sub(MOST_QUOTED / 3).min(len - MOST_QUOTED);
+    let mut part = String::new();
+    if from > 0 {
+        part.push('…');
+    }
+    part.extend(line.chars().skip(from).take(MOST_QUOTED));
+    if from + MOST_QUOTED < len {
+        part.push('…');
+    }
+    (part, column - from + usize::from(from > 0))
 }
 
 /// How many columns of a terminal a character takes: two for those of East Asian scripts.
@@ -203,9 +240,9 @@ more about it: inkstone explain INK1001 INK1005 INK2004
 
     #[test]
     fn carets_stand_under_wide_characters_and_tabs() {
-        let (lead, marks) = carets(&origin("名 = 五", 1, 5, 1), "名 = 五");
-        assert_eq!((lead.as_str(), marks.as_str()), ("     ", "^^"));
-        let (lead, _) = carets(&origin("\ta = 1", 1, 6, 1), "\ta = 1");
-        assert_eq!(lead, "\t    ");
+        let quote = Quote::of(&origin("名 = 五", 1, 5, 1), "名 = 五");
+        assert_eq!((quote.lead.as_str(), quote.carets.as_str()), ("     ", "^^"));
+        let quote = Quote::of(&origin("\ta = 1", 1, 6, 1), "\ta = 1");
+        assert_eq!(quote.lead, "\t    ");
     }
 }

@@ -144,9 +144,24 @@ impl<'s> View<'s> {
         node.is_null() && self.is_table() && !self.takes_null()
     }
 
-    fn variants(&self) -> Vec<Self> {
+    /// The shapes that a value may take; an optional enum has those of the enum and nothing.
+    pub(crate) fn variants(&self) -> Vec<Self> {
+        self.variants_within(4)
+    }
+
+    /// A type that is made of itself ends at the depth given.
+    fn variants_within(&self, depth: u8) -> Vec<Self> {
         let lists = self.parts.iter().flat_map(|part| ["oneOf", "anyOf"].map(|name| part.get(name)));
-        lists.flatten().filter_map(Value::as_array).flatten().map(|schema| self.at(schema)).collect()
+        let variants = lists.flatten().filter_map(Value::as_array).flatten().map(|schema| self.at(schema));
+        let flat = |variant: Self| {
+            let inner = if depth == 0 || variant.is_table() {
+                Vec::new()
+            } else {
+                variant.variants_within(depth - 1)
+            };
+            if inner.is_empty() { vec![variant] } else { inner }
+        };
+        variants.flat_map(flat).collect()
     }
 
     /// The one shape that a value takes where several are allowed; otherwise the view itself.

@@ -13,7 +13,7 @@ use crate::{
     merge::{over, settle},
     node::{Data, Node, join_key, split_key},
     schema::View,
-    strict::{limits, strict},
+    strict::{hide_secrets, limits, strict},
 };
 
 /// Who asks for which table.
@@ -124,6 +124,7 @@ fn merged(view: &View<'_>, default: Node, layers: &Layers, asked: &Asked, faults
     }
     let mut node = default;
     for entry in entries {
+        hide_secrets(view, &entry.value);
         match &entry.value.data {
             Data::Table(_) => {
                 node = over(view, node, entry.value.clone());

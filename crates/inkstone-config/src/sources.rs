@@ -2,7 +2,8 @@
 
 use std::{
     collections::BTreeMap,
-    fmt, io,
+    fmt,
+    io::{self, Read},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -140,7 +141,12 @@ impl Sources {
 }
 
 fn read_file(path: &Path) -> io::Result<Source> {
-    let bytes = std::fs::read(path)?;
+    let mut bytes = Vec::new();
+    // A byte more than is allowed: what leads to a device or a pipe may never end.
+    std::fs::File::open(path)?.take(read::MOST_TEXT.bytes() + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > read::MOST_TEXT.bytes() {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, read::too_large()));
+    }
     let not_text = |_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text");
     let text = std::str::from_utf8(&bytes).map_err(not_text)?;
     // Editors on Windows begin a file with a byte order mark, which counts for the hash only.

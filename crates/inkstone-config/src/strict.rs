@@ -65,6 +65,33 @@ fn unknown_key(view: &View<'_>, path: &[String], key: &str, entry: &Entry) -> Fa
     }
 }
 
+/// Notes where secrets stand in one layer, whatever shape the table will take with the others.
+///
+/// What is replaced by another layer or belongs to another variant is a secret all the same.
+pub(crate) fn hide_secrets(view: &View<'_>, node: &Node) {
+    hide_within(view, node, 8);
+}
+
+/// A type that is made of itself ends at the depth given.
+fn hide_within(view: &View<'_>, node: &Node, depth: u8) {
+    if view.is_secret() {
+        return hide(node);
+    }
+    let Some(depth) = depth.checked_sub(1) else { return };
+    let mut shapes = view.variants();
+    shapes.push(view.clone());
+    let below = |step: &str, node: &Node| {
+        shapes.iter().filter_map(|shape| shape.step(step)).for_each(|view| hide_within(&view, node, depth));
+    };
+    match &node.data {
+        Data::Table(table) => table.iter().for_each(|(key, entry)| below(key, &entry.value)),
+        Data::Array(items) => {
+            items.iter().enumerate().for_each(|(index, item)| below(&index.to_string(), item))
+        }
+        Data::Scalar(_) | Data::Unknown => {}
+    }
+}
+
 fn hide(node: &Node) {
     node.origin.source.hide(node.origin.line, node.origin.column, node.origin.len);
     match &node.data {

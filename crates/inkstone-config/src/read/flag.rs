@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     Code, Fault, Origin, Source,
-    node::{Node, Table, split_key},
+    node::{MOST_DEPTH, Node, Table, split_key, too_deep},
 };
 
 /// Puts one `key=value` into the table.
@@ -19,6 +19,9 @@ pub(crate) fn assignment(table: &mut Table, text: &str) -> Result<(), Fault> {
                 "for example `--set redis.cart.pool_size=8`; put quotes around a part of a key with dots",
             ));
     };
+    if path.len() > MOST_DEPTH {
+        return Err(Fault::new(Code::BadFlag, too_deep()).target("--set"));
+    }
     let origin = Origin::whole(Arc::new(Source::nameless("--set")));
     Node::insert(table, &path, Node { loose: true, ..Node::text(value, origin) });
     Ok(())

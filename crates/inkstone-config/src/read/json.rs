@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::Text;
 use crate::{
     Fault,
-    node::{Data, Entry, Node, Table},
+    node::{Data, Entry, MOST_DEPTH, Node, Table, too_deep},
 };
 
 pub(super) fn read(text: &Text<'_>) -> Result<Table, Fault> {
@@ -21,7 +21,7 @@ pub(super) fn read(text: &Text<'_>) -> Result<Table, Fault> {
         let message = message.split(" at line ").next().unwrap_or(&message);
         return Err(text.syntax(message, text.origin(at..at + 1)));
     }
-    let root = Scan { text, at: 0 }.value()?;
+    let root = Scan { text, at: 0, depth: 0 }.value()?;
     match root.data {
         Data::Table(table) => Ok(table),
         _ => Err(text.syntax("expected an object with keys and values", root.origin)),
@@ -31,6 +31,8 @@ pub(super) fn read(text: &Text<'_>) -> Result<Table, Fault> {
 struct Scan<'a, 't> {
     text: &'a Text<'t>,
     at: usize,
+    /// How many tables and arrays stand around the place.
+    depth: usize,
 }
 
 impl Scan<'_, '_> {
@@ -54,11 +56,21 @@ impl Scan<'_, '_> {
         self.skip_space();
         let start = self.at;
         let data = match self.rest().first() {
-            Some(b'{') => Data::Table(self.table()?),
-            Some(b'[') => Data::Array(self.array()?),
+            Some(b'{' | b'[') if self.depth == MOST_DEPTH => {
+                return Err(self.text.syntax(too_deep(), self.text.origin(start..start + 1)));
+            }
+            Some(b'{') => Data::Table(self.below(Self::table)?),
+            Some(b'[') => Data::Array(self.below(Self::array)?),
             _ => Data::Scalar(self.scalar()),
         };
         Ok(Node::new(data, self.text.origin(start..self.at)))
+    }
+
+    fn below<T>(&mut self, read: fn(&mut Self) -> Result<T, Fault>) -> Result<T, Fault> {
+        self.depth += 1;
+        let found = read(self);
+        self.depth -= 1;
+        found
     }
 
     fn table(&mut self) -> Result<Table, Fault> {

@@ -15,7 +15,7 @@ pub(crate) use self::{
     toml::scalar,
     vars::environment,
 };
-use crate::{Code, Fault, Origin, Problems, Source, node::Table};
+use crate::{Code, Fault, Origin, Problems, Size, Source, node::Table};
 
 /// How a document is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,8 +41,14 @@ impl Format {
     }
 }
 
+/// The largest text that is read: what a ConfigMap holds at most.
+pub(crate) const MOST_TEXT: Size = Size::mib(1);
+
 /// Reads a whole document; its root is a table.
 pub(crate) fn document(source: &Arc<Source>, format: Format) -> Result<Table, Problems> {
+    if source.text.len() as u64 > MOST_TEXT.bytes() {
+        return Err(Fault::new(Code::UnreadableFile, too_large()).target(&source.name).into());
+    }
     let text = Text::new(source);
     match format {
         Format::Toml => toml::read(&text),
@@ -51,17 +57,28 @@ pub(crate) fn document(source: &Arc<Source>, format: Format) -> Result<Table, Pr
     }
 }
 
+/// What is said about a text beyond the limit.
+pub(crate) fn too_large() -> String {
+    format!("it is larger than {MOST_TEXT}, the most a configuration may be")
+}
+
 /// A source's text with the places of its lines.
 pub(crate) struct Text<'t> {
     source: &'t Arc<Source>,
     starts: Vec<usize>,
+    /// How many characters stand before each block: a file may be a single line, with a place for each of its keys.
+    chars: Vec<usize>,
 }
+
+const BLOCK: usize = 512;
 
 impl<'t> Text<'t> {
     fn new(source: &'t Arc<Source>) -> Self {
         let newlines = source.text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
         let starts = std::iter::once(0).chain(newlines.map(|(at, _)| at + 1)).collect();
-        Self { source, starts }
+        let blocks = source.text.as_bytes().chunks(BLOCK).map(characters);
+        let before = blocks.scan(0, |sum, here| Some(std::mem::replace(sum, *sum + here)));
+        Self { source, starts, chars: before.collect() }
     }
 
     fn str(&self) -> &'t str {
@@ -73,9 +90,15 @@ impl<'t> Text<'t> {
         let text = self.str();
         let start = floor(text, span.start);
         let line = self.starts.partition_point(|at| *at <= start).max(1);
-        let before = &text[self.starts[line - 1]..start];
+        let column = self.characters_before(start) - self.characters_before(self.starts[line - 1]);
         let first_line = text[start..floor(text, span.end.max(start))].lines().next().unwrap_or_default();
-        self.place(number(line), number(before.chars().count() + 1), number(first_line.chars().count()))
+        self.place(number(line), number(column + 1), number(first_line.chars().count()))
+    }
+
+    fn characters_before(&self, at: usize) -> usize {
+        let block = (at / BLOCK).min(self.chars.len().saturating_sub(1));
+        let here = &self.str().as_bytes()[block * BLOCK..at];
+        self.chars.get(block).copied().unwrap_or_default() + characters(here)
     }
 
     fn place(&self, line: u32, column: u32, len: u32) -> Origin {
@@ -91,6 +114,11 @@ impl<'t> Text<'t> {
     fn syntax(&self, message: impl std::fmt::Display, origin: Origin) -> Fault {
         Fault::new(Code::Syntax, message).target(&self.source.name).at(origin)
     }
+}
+
+/// How many characters begin in a part of a text.
+fn characters(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| (**byte as i8) >= -0x40).count()
 }
 
 /// The nearest character boundary at or before a byte.

@@ -1,12 +1,15 @@
 //! TOML, with the place of each key and value.
 
+use std::ops::Range;
+
 use serde_json::{Number, Value};
+use toml::Spanned;
 use toml::de::{DeFloat, DeInteger, DeTable, DeValue};
 
 use super::Text;
 use crate::{
     Code, Fault, Origin, Problems,
-    node::{Data, Entry, Node, Table},
+    node::{Data, Entry, MOST_DEPTH, Node, Table, too_deep},
 };
 
 pub(super) fn read(text: &Text<'_>) -> Result<Table, Problems> {
@@ -21,8 +24,42 @@ pub(super) fn read(text: &Text<'_>) -> Result<Table, Problems> {
             problems.push(text.syntax(error.message(), origin));
         }
     }
-    let table = self::table(text, table.into_inner(), &mut problems);
+    let table = table.into_inner();
+    if let Some(place) = deeper(table.values().map(|value| (value, 2)).collect()) {
+        take_apart(table.into_iter().map(|(_, value)| value.into_inner()).collect());
+        problems.push(text.syntax(too_deep(), text.origin(place)));
+        return Err(problems);
+    }
+    let table = self::table(text, table, &mut problems);
     if problems.is_empty() { Ok(table) } else { Err(problems) }
+}
+
+/// The first table or array that is nested too deep. Dotted keys nest as brackets do, and the parser has a limit for
+/// each of the two, not for both together.
+fn deeper(mut open: Vec<(&Spanned<DeValue<'_>>, usize)>) -> Option<Range<usize>> {
+    while let Some((value, depth)) = open.pop() {
+        let before = open.len();
+        match value.get_ref() {
+            DeValue::Table(table) => open.extend(table.values().map(|value| (value, depth + 1))),
+            DeValue::Array(items) => open.extend(items.iter().map(|item| (item, depth + 1))),
+            _ => {}
+        }
+        if depth > MOST_DEPTH && open.len() > before {
+            return Some(value.span());
+        }
+    }
+    None
+}
+
+/// Drops values without going down the stack for what is nested in them.
+fn take_apart(mut values: Vec<DeValue<'_>>) {
+    while let Some(value) = values.pop() {
+        match value {
+            DeValue::Table(table) => values.extend(table.into_iter().map(|(_, value)| value.into_inner())),
+            DeValue::Array(items) => values.extend(items.into_iter().map(Spanned::into_inner)),
+            _ => {}
+        }
+    }
 }
 
 fn table(text: &Text<'_>, table: DeTable<'_>, problems: &mut Problems) -> Table {
@@ -81,28 +118,33 @@ fn float(digits: &DeFloat<'_>) -> Option<Value> {
     digits.as_str().parse().ok().and_then(Number::from_f64).map(Value::Number)
 }
 
-/// The value that a text stands for where no string is expected: `8080`, `true`, `["a", "b"]`.
+/// The value that a text stands for where no string is expected: `8080`, `true`, `["a", "b"]`. What cannot be used
+/// as a value stays a text, and is refused as one.
 pub(crate) fn scalar(text: &str, origin: &Origin) -> Option<Node> {
     let value = DeValue::parse(text.trim()).ok()?;
-    Some(whole(value.into_inner(), origin))
+    if deeper(vec![(&value, 1)]).is_some() {
+        take_apart(vec![value.into_inner()]);
+        return None;
+    }
+    whole(value.into_inner(), origin)
 }
 
 /// Every part of the value has the place of the whole.
-fn whole(value: DeValue<'_>, origin: &Origin) -> Node {
+fn whole(value: DeValue<'_>, origin: &Origin) -> Option<Node> {
     let data = match value {
-        DeValue::Array(items) => {
-            Data::Array(items.into_iter().map(|item| whole(item.into_inner(), origin)).collect())
-        }
+        DeValue::Array(items) => Data::Array(
+            items.into_iter().map(|item| whole(item.into_inner(), origin)).collect::<Option<_>>()?,
+        ),
         DeValue::Table(table) => Data::Table(
             table
                 .into_iter()
                 .map(|(key, value)| {
-                    let value = whole(value.into_inner(), origin);
-                    (key.into_inner().into_owned(), Entry { key: origin.clone(), value })
+                    let value = whole(value.into_inner(), origin)?;
+                    Some((key.into_inner().into_owned(), Entry { key: origin.clone(), value }))
                 })
-                .collect(),
+                .collect::<Option<_>>()?,
         ),
-        scalar => plain(scalar).map_or(Data::Unknown, Data::Scalar),
+        scalar => Data::Scalar(plain(scalar).ok()?),
     };
-    Node::new(data, origin.clone())
+    Some(Node::new(data, origin.clone()))
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     Code, Fault, Origin, Problems, Source,
-    node::{Node, Table},
+    node::{MOST_DEPTH, Node, Table, too_deep},
 };
 
 const PREFIX: &str = "INKSTONE__";
@@ -22,6 +22,10 @@ pub(crate) fn environment(vars: &BTreeMap<String, String>, problems: &mut Proble
                     .at(origin)
                     .hint("write it as `INKSTONE__REDIS__CART__ADDR` for `redis.cart.addr`"),
             );
+            continue;
+        }
+        if path.len() > MOST_DEPTH {
+            problems.push(Fault::new(Code::Syntax, too_deep()).target("the environment"));
             continue;
         }
         Node::insert(&mut table, &path, Node { loose: true, ..Node::text(value, origin) });

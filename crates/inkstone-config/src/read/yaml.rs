@@ -4,18 +4,27 @@ use std::{fmt, marker::PhantomData};
 
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
-use serde_saphyr::{Location, Spanned};
+use serde_saphyr::{Location, Spanned, budget::BudgetBreach};
 
 use super::{Text, number};
 use crate::{
     Fault, Origin,
-    node::{Data, Entry, Node, Table},
+    node::{Data, Entry, MOST_DEPTH, Node, Table, too_deep},
 };
 
+/// How many values aliases may stand for.
+const MOST_ALIASED: usize = 20_000;
+
 pub(super) fn read(text: &Text<'_>) -> Result<Table, Fault> {
-    let root: Spanned<Raw> = serde_saphyr::from_str(text.str()).map_err(|error| fault(text, &error))?;
+    // Aliases are laid out in full while the text is read, so the limits must hold there already.
+    let options = serde_saphyr::options! {
+        budget: serde_saphyr::budget! { max_depth: MOST_DEPTH },
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MOST_ALIASED },
+    };
+    let root: Spanned<Raw> =
+        serde_saphyr::from_str_with_options(text.str(), options).map_err(|error| fault(text, &error))?;
     match root.value {
-        Raw::Table(entries) => table(text, entries),
+        Raw::Table(entries) => table(text, entries, 1),
         // A file without content, or with comments only.
         Raw::Scalar(Value::Null) => Ok(Table::new()),
         _ => Err(text.syntax("expected a mapping of keys to values", origin(text, root.referenced))),
@@ -26,6 +35,14 @@ fn fault(text: &Text<'_>, error: &serde_saphyr::Error) -> Fault {
     let at = error.location().map_or_else(|| text.place(1, 1, 1), |at| origin(text, at));
     // "error: line 3 column 11: …": the place is told in our own way.
     let message = error.without_snippet().to_string();
+    // The parser has a limit of its own for what is written within a line.
+    let depth = matches!(
+        error.without_snippet(),
+        serde_saphyr::Error::Budget { breach: BudgetBreach::Depth { .. }, .. }
+    );
+    if depth || message.contains("recursion limit exceeded") {
+        return text.syntax(too_deep(), at);
+    }
     let message = message.strip_prefix("error: ").unwrap_or(&message);
     let message = match message.strip_prefix("line ").and_then(|rest| rest.split_once(": ")) {
         Some((_, message)) => message,
@@ -40,23 +57,28 @@ fn origin(text: &Text<'_>, at: Location) -> Origin {
     text.place(part(at.line()).max(1), part(at.column()).max(1), part(at.span().len()))
 }
 
-fn table(text: &Text<'_>, entries: Vec<(Spanned<String>, Spanned<Raw>)>) -> Result<Table, Fault> {
+fn table(
+    text: &Text<'_>,
+    entries: Vec<(Spanned<String>, Spanned<Raw>)>,
+    depth: usize,
+) -> Result<Table, Fault> {
     let mut table = Table::new();
     for (key, value) in entries {
-        let entry = Entry { key: origin(text, key.referenced), value: node(text, value)? };
+        let entry = Entry { key: origin(text, key.referenced), value: node(text, value, depth)? };
         table.insert(key.value, entry);
     }
     Ok(table)
 }
 
-fn node(text: &Text<'_>, raw: Spanned<Raw>) -> Result<Node, Fault> {
+fn node(text: &Text<'_>, raw: Spanned<Raw>, depth: usize) -> Result<Node, Fault> {
     let place = origin(text, raw.referenced);
     let data = match raw.value {
         Raw::Scalar(value) => Data::Scalar(value),
+        _ if depth == MOST_DEPTH => return Err(text.syntax(too_deep(), place)),
         Raw::Array(items) => {
-            Data::Array(items.into_iter().map(|item| node(text, item)).collect::<Result<_, _>>()?)
+            Data::Array(items.into_iter().map(|item| node(text, item, depth + 1)).collect::<Result<_, _>>()?)
         }
-        Raw::Table(entries) => Data::Table(table(text, entries)?),
+        Raw::Table(entries) => Data::Table(table(text, entries, depth + 1)?),
     };
     Ok(Node::new(data, place))
 }

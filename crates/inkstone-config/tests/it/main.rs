@@ -4,9 +4,11 @@
 #![allow(clippy::unwrap_used)]
 
 mod check;
+mod hostile;
 mod layering;
 mod properties;
 mod report;
+mod secrets;
 mod shapes;
 mod types;
 mod watching;

@@ -1,0 +1,83 @@
+//! No report quotes a secret, whatever else is wrong on its line.
+
+use inkstone_config::{Config, Kind, Secret, Settings, Sources, check_text};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+struct Client {
+    size: u32,
+    key: Secret,
+    login: Option<Login>,
+}
+
+impl Config for Client {}
+
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Login {
+    Bearer(Secret),
+    User { name: String, word: Secret },
+    Nobody,
+}
+
+const KINDS: &[Kind] = &[Kind::of::<Client>("client")];
+
+/// Everything printed about texts laid over each other, and about each alone.
+fn printed(texts: &[&str]) -> String {
+    let mut all = String::new();
+    let mut sources = Sources::new();
+    for (index, text) in texts.iter().enumerate() {
+        let name = format!("{index}.json");
+        let problems = check_text(&name, text, KINDS);
+        assert!(problems.has_errors(), "{text} is wrong");
+        all += &format!("{problems}{}", problems.to_json_lines());
+        sources = sources.text(&name, text);
+    }
+    let settings = Settings::open(sources);
+    let _ = settings.load::<Client>("client", "client.a");
+    let problems = settings.problems();
+    all + &format!("{problems}{}{:?}", problems.to_json_lines(), settings.effective())
+}
+
+#[test]
+fn a_secret_of_an_optional_enum_is_not_quoted() {
+    for login in [
+        r#"{"bearer": "hunter2"}"#,
+        r#"{"user": {"name": 1, "word": "hunter2"}}"#,
+        r#"{"bearer": ["hunter2"]}"#,
+    ] {
+        let text = format!(r#"{{"client": {{"a": {{"login": {login}, "siz": 3}}}}}}"#);
+        let printed = printed(&[&text]);
+        assert!(printed.contains("***") && !printed.contains("hunter2"), "{printed}");
+    }
+}
+
+#[test]
+fn a_secret_of_the_variant_that_is_not_meant_is_not_quoted() {
+    let printed = printed(&[
+        r#"{"client": {"a": {"login": {"user": {"name": "n", "word": ""}, "bearer": "hunter2"}, "siz": 3}}}"#,
+    ]);
+    assert!(!printed.contains("hunter2"), "{printed}");
+}
+
+#[test]
+fn a_secret_that_another_layer_replaces_is_not_quoted() {
+    let printed = printed(&[
+        r#"{"client": {"a": {"key": "hunter2", "login": {"bearer": "hunter2"}, "siz": 3}}}"#,
+        r#"{"client": {"a": {"key": "x", "login": {"user": {"name": "n", "word": "w"}}, "siz": 3}}}"#,
+    ]);
+    assert!(!printed.contains("hunter2"), "{printed}");
+}
+
+#[test]
+fn a_layer_replaces_another_variant_of_an_optional_enum() {
+    let sources = Sources::new()
+        .text("a.toml", "[client.a.login]\nbearer = \"x\"")
+        .text("b.toml", "[client.a.login.user]\nname = \"n\"\nword = \"w\"");
+    let settings = Settings::open(sources);
+    let client = settings.load::<Client>("client", "client.a");
+    assert!(settings.problems().is_empty(), "{}", settings.problems());
+    assert!(matches!(&client.get().login, Some(Login::User { name, .. }) if name == "n"));
+}

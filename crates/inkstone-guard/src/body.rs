@@ -2,12 +2,15 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Instant;
 
 use ::http::HeaderMap;
+use bytes::Buf;
 use http_body::{Body, Frame, SizeHint};
 
 use crate::call::Call;
 use crate::capture::Capture;
+use crate::deadline;
 use crate::http::HttpProtocol;
 
 pin_project_lite::pin_project! {
@@ -17,6 +20,8 @@ pin_project_lite::pin_project! {
         #[pin]
         inner: B,
         end: End<P>,
+        // What the body does while it is read belongs to the call, too.
+        deadline: Option<Instant>,
     }
 }
 
@@ -28,6 +33,8 @@ struct End<P> {
     code: Option<&'static str>,
     trailers: Option<HeaderMap>,
     capture: Option<Capture>,
+    /// How many bytes are still to come, if the head says so.
+    left: Option<u64>,
 }
 
 impl<B: Body, P: HttpProtocol> GuardedBody<B, P> {
@@ -37,17 +44,29 @@ impl<B: Body, P: HttpProtocol> GuardedBody<B, P> {
         call: Call,
         code: Option<&'static str>,
         capture: Option<Capture>,
+        length: Option<u64>,
     ) -> Self {
-        let mut end = End { protocol, call: Some(call), code, trailers: None, capture };
+        let mut end = End { protocol, call: Some(call), code, trailers: None, capture, left: length };
         // An empty body is never polled.
         if inner.is_end_stream() {
             end.finish(false);
         }
-        Self { inner, end }
+        Self { inner, end, deadline: None }
+    }
+
+    /// Puts the reading of it under the caller's deadline.
+    pub(crate) fn under(self, deadline: Option<Instant>) -> Self {
+        Self { deadline, ..self }
     }
 }
 
 impl<P: HttpProtocol> End<P> {
+    /// Counts what was sent. Whether that was all: HTTP/1 reads no further than the length that the head gives.
+    fn complete(&mut self, sent: usize) -> bool {
+        self.left = self.left.map(|left| left.saturating_sub(sent as u64));
+        self.left == Some(0) && self.code.is_some()
+    }
+
     /// Writes the record, once.
     fn finish(&mut self, failed: bool) {
         let Some(mut call) = self.call.take() else { return };
@@ -72,8 +91,9 @@ impl<P: HttpProtocol> End<P> {
 impl<B: Default, P: Default> Default for GuardedBody<B, P> {
     /// An empty body whose record is already written.
     fn default() -> Self {
-        let end = End { protocol: P::default(), call: None, code: None, trailers: None, capture: None };
-        Self { inner: B::default(), end }
+        let end =
+            End { protocol: P::default(), call: None, code: None, trailers: None, capture: None, left: None };
+        Self { inner: B::default(), end, deadline: None }
     }
 }
 
@@ -90,14 +110,15 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let mut this = self.project();
-        let polled = ready!(this.inner.as_mut().poll_frame(cx));
+        let polled = ready!(deadline::step(*this.deadline, || this.inner.as_mut().poll_frame(cx)));
         match &polled {
             Some(Ok(frame)) => {
                 if let Some(trailers) = frame.trailers_ref() {
                     this.end.trailers = Some(trailers.clone());
                 }
                 // After its last frame a body is not polled again.
-                if frame.is_trailers() || this.inner.is_end_stream() {
+                let complete = frame.data_ref().is_some_and(|data| this.end.complete(data.remaining()));
+                if complete || frame.is_trailers() || this.inner.is_end_stream() {
                     this.end.finish(false);
                 }
             }

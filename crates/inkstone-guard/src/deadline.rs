@@ -23,6 +23,14 @@ pub async fn scope<F: Future>(deadline: Instant, work: F) -> F::Output {
     DEADLINE.scope(earlier(Some(deadline), current()).unwrap_or(deadline), work).await
 }
 
+/// Runs one step of what is polled under a deadline, if there is one.
+pub(crate) fn step<T>(deadline: Option<Instant>, step: impl FnOnce() -> T) -> T {
+    match earlier(deadline, current()) {
+        Some(deadline) => DEADLINE.sync_scope(deadline, step),
+        None => step(),
+    }
+}
+
 /// The deadline of what is being served, if it has one.
 #[must_use]
 pub fn current() -> Option<Instant> {

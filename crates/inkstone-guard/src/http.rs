@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use ::http::header::CONTENT_LENGTH;
 use ::http::{HeaderMap, Request, Response, response};
 use http_body::Body;
 use tower::{Layer, Service};
@@ -117,7 +118,7 @@ where
         let response = self.inner.call(request);
         Box::pin(async move {
             let served = serve::<P, _>(deadline, capture.clone(), response);
-            respond(protocol, call, capture, within(deadline, served).await)
+            respond(protocol, call, capture, allowed.filter(|_| P::SERVER), within(deadline, served).await)
         })
     }
 }
@@ -140,6 +141,7 @@ fn respond<P, R, E>(
     protocol: P,
     mut call: Call,
     capture: Option<Capture>,
+    allowed: Option<Instant>,
     result: Result<Result<Response<R>, E>, Duration>,
 ) -> Result<Response<GuardedBody<R, P>>, E>
 where
@@ -151,7 +153,9 @@ where
             let (head, body) = response.into_parts();
             protocol.settle(&head, &mut call);
             let code = protocol.code(&head);
-            let body = GuardedBody::new(body, protocol, call, code, capture);
+            let length =
+                head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+            let body = GuardedBody::new(body, protocol, call, code, capture, length).under(allowed);
             Ok(Response::from_parts(head, body))
         }
         Ok(Err(error)) => {
@@ -161,7 +165,7 @@ where
         Err(waited) => {
             let (response, code) = protocol.timed_out::<R>(waited);
             let (head, body) = response.into_parts();
-            Ok(Response::from_parts(head, GuardedBody::new(body, protocol, call, Some(code), capture)))
+            Ok(Response::from_parts(head, GuardedBody::new(body, protocol, call, Some(code), capture, None)))
         }
     }
 }

@@ -125,3 +125,23 @@ impl http_body::Body for DefaultBody {
         self.0.is_end_stream()
     }
 }
+
+#[tokio::test]
+async fn what_a_body_does_while_it_is_read_is_under_the_deadline_of_the_caller() {
+    let (guard, _metrics) = guard(Live::fixed(GuardConfig::unlimited()));
+    let service = GuardLayer::new(guard, Plain).layer(service_fn(|_: Request<()>| async move {
+        let frames = futures::stream::once(async {
+            let capped = deadline::current().is_some();
+            Ok::<_, Infallible>(http_body::Frame::data(Bytes::from(capped.to_string())))
+        });
+        Ok::<_, Infallible>(Response::new(DefaultBody(BodyExt::boxed(StreamBody::new(frames)))))
+    }));
+    for (wait, capped) in [(None, "false"), (Some("20000"), "true")] {
+        let mut asked = request("/stream");
+        if let Some(wait) = wait {
+            asked.headers_mut().insert("wait-ms", wait.parse().unwrap());
+        }
+        let body = service.clone().oneshot(asked).await.unwrap().into_body().collect().await.unwrap();
+        assert_eq!(body.to_bytes(), capped);
+    }
+}

@@ -2,8 +2,10 @@ use std::time::Duration;
 
 use inkstone_http::Problem;
 use inkstone_http::axum::Router;
+use inkstone_http::axum::body::Body;
 use inkstone_http::axum::extract::{ConnectInfo, Path};
 use inkstone_http::axum::http::StatusCode;
+use inkstone_http::axum::http::header::CONTENT_LENGTH;
 use inkstone_http::axum::routing::{get, post};
 
 use crate::client::{Client, get_http2};
@@ -60,6 +62,23 @@ async fn metrics_name_the_route_and_never_the_path() {
     }
     assert!(metrics.contains("http_server_request_duration_seconds_count{name=\"server.http\",method=\"GET /api/orders/{id}\",code=\"200\"} 20"));
     assert!(!metrics.contains("made/up") && !metrics.contains("BREW"), "{metrics}");
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_stream_of_known_length_is_recorded_as_whole() {
+    let stream = || async {
+        let chunks = futures::stream::iter(["hel", "lo"].map(Ok::<_, std::convert::Infallible>));
+        ([(CONTENT_LENGTH, "5")], Body::from_stream(chunks))
+    };
+    let service = Service::start("", "0s", Router::new().route("/", get(stream))).await;
+    let mut client = Client::connect(service.addr).await;
+    assert_eq!(client.get("/").await.body, "hello");
+    assert_eq!(client.get("/").await.body, "hello");
+    service.app.stop();
+    let metrics = metrics(&service);
+    assert!(metrics.contains("method=\"GET /\",code=\"200\"} 2"), "{metrics}");
+    assert!(!metrics.contains("cancelled"), "{metrics}");
     service.stop().await;
 }
 

@@ -40,9 +40,9 @@ fn update(
     kept.retain(|addr, link| {
         let stays = wanted.iter().any(|endpoint| endpoint.addr == *addr);
         if !stays {
-            // First out of the picture, so that the next call goes elsewhere; the link itself ends with its calls.
-            links.removed(*addr);
+            // The link itself ends with its calls. Cancelled first: from then on it does not list itself any more.
             link.cancel();
+            links.removed(*addr);
         }
         stays
     });

@@ -87,7 +87,7 @@ async fn keep(connector: Connector, addr: SocketAddr, links: Arc<Links>, stop: C
             Ok((sender, connection)) => {
                 let since = Instant::now();
                 tracing::debug!(%addr, "connected");
-                links.up(Link { addr, label: label.clone(), authority: authority.clone(), sender });
+                links.up(Link { addr, label: label.clone(), authority: authority.clone(), sender }, &stop);
                 let Some(why) = up(connection, &stop).await else { return };
                 if since.elapsed() >= GOOD {
                     wait = FIRST;
@@ -97,7 +97,7 @@ async fn keep(connector: Connector, addr: SocketAddr, links: Arc<Links>, stop: C
             Err(why) => why,
         };
         tracing::debug!(%addr, again_in = ?wait, "not connected: {why}");
-        links.down(addr, why);
+        links.down(addr, why, &stop);
         tokio::select! {
             () = tokio::time::sleep(wait) => wait = (wait * 2).min(LONGEST),
             () = stop.cancelled() => return,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use hyper::client::conn::http2::SendRequest;
 use inkstone_discover::{Balancer, Endpoints};
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use crate::client::replay::Replay;
 
@@ -98,9 +99,12 @@ impl Links {
         });
     }
 
-    /// An endpoint can be called.
-    pub(crate) fn up(&self, link: Link) {
+    /// An endpoint can be called, unless it was taken away meanwhile: `stop` is cancelled before [`Links::removed`].
+    pub(crate) fn up(&self, link: Link, stop: &CancellationToken) {
         self.state.send_modify(|state| {
+            if stop.is_cancelled() {
+                return;
+            }
             state.down.remove(&link.addr);
             let others = state.up.iter().filter(|other| other.addr != link.addr).cloned();
             let mut up: Vec<Arc<Link>> = others.collect();
@@ -110,9 +114,12 @@ impl Links {
         });
     }
 
-    /// An endpoint can no longer be called.
-    pub(crate) fn down(&self, addr: SocketAddr, why: String) {
+    /// An endpoint can no longer be called. Nothing is said of one that was taken away meanwhile.
+    pub(crate) fn down(&self, addr: SocketAddr, why: String, stop: &CancellationToken) {
         self.state.send_modify(|state| {
+            if stop.is_cancelled() {
+                return;
+            }
             state.up = without(&state.up, addr);
             state.down.insert(addr, why);
         });
@@ -166,4 +173,37 @@ impl Links {
 
 fn without(up: &[Arc<Link>], addr: SocketAddr) -> Arc<[Arc<Link>]> {
     up.iter().filter(|link| link.addr != addr).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use inkstone_discover::{Endpoint, Policy, Resolution};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_endpoint_that_was_taken_away_while_it_connected_is_neither_called_nor_told_of() {
+        let links = Links::new("test:///echo".to_owned(), Policy::RoundRobin.balancer());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let stream = tokio::net::TcpStream::connect(addr).await.unwrap();
+        let io = hyper_util::rt::TokioIo::new(stream);
+        let executor = hyper_util::rt::TokioExecutor::new();
+        let (sender, _connection) = hyper::client::conn::http2::handshake(executor, io).await.unwrap();
+        let link =
+            || Link { addr, label: "".into(), authority: "echo".parse().unwrap(), sender: sender.clone() };
+
+        let stop = CancellationToken::new();
+        links.connecting(addr);
+        links.up(link(), &stop);
+        assert!(links.pick().is_some());
+
+        links.resolved(&Resolution::fixed(Vec::<Endpoint>::new()).current());
+        stop.cancel();
+        links.removed(addr);
+        links.up(link(), &stop);
+        assert!(links.pick().is_none());
+        links.down(addr, "connection refused".to_owned(), &stop);
+        assert_eq!(links.why(), "test:///echo has no ready endpoint");
+    }
 }

@@ -4,6 +4,8 @@ mod access;
 mod api;
 mod cluster;
 pub mod controllers;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod kubelet;
 pub mod store;
 

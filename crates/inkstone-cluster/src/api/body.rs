@@ -14,6 +14,12 @@ use serde_json::Value;
 use super::answer::text;
 use crate::store::{ApiError, Object, Resource};
 
+/// How deep YAML may be nested, aliases laid out in full: the parser takes much of the stack for each level. No object
+/// of the kinds served comes near.
+const MOST_DEPTH: usize = 40;
+/// How many values aliases may stand for.
+const MOST_ALIASED: usize = 20_000;
+
 /// What is done about fields that the kind does not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Strictness {
@@ -71,7 +77,11 @@ pub(super) fn yaml(body: &Bytes) -> Result<Value, ApiError> {
         |e: &dyn std::fmt::Display| ApiError::bad_request(format!("cannot read the body as YAML: {e}"));
     let text = std::str::from_utf8(body).map_err(|e| wrong(&e))?;
     // As in YAML 1.2: an object may be called `y` or `no`.
-    let options = serde_saphyr::options! { strict_booleans: true };
+    let options = serde_saphyr::options! {
+        strict_booleans: true,
+        budget: serde_saphyr::budget! { max_depth: MOST_DEPTH },
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MOST_ALIASED },
+    };
     serde_saphyr::from_str_with_options(text, options).map_err(|e| wrong(&e))
 }
 

@@ -19,6 +19,8 @@ use crate::store::{ApiError, Event, Object, Resource, Selector, Store, Watch, Wa
 
 /// How often a quiet watch is told the version it has seen everything up to.
 const BOOKMARKS: Duration = Duration::from_secs(60);
+/// How many seconds a watch may last: a year, which the clock can add to any moment.
+const LONGEST: u64 = 365 * 86_400;
 
 pub(super) fn watch(
     store: &Store,
@@ -33,7 +35,7 @@ pub(super) fn watch(
     let selector = Selector::parse(target.resource, query.text("labelSelector"), &fields)?;
     let (from, initial) = start(query)?;
     let seconds = query.number("timeoutSeconds")?.and_then(|s| u64::try_from(s).ok()).filter(|s| *s > 0);
-    let seconds = seconds.unwrap_or_else(|| rand::rng().random_range(1800..3600));
+    let seconds = seconds.unwrap_or_else(|| rand::rng().random_range(1800..3600)).min(LONGEST);
     let bookmarks = query.flag("allowWatchBookmarks");
     let lines = match store.watch(target.resource, target.namespace.as_deref(), selector, from) {
         // A watch that is too old is no HTTP error: clients look for it among the events.

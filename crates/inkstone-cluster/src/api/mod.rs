@@ -57,7 +57,7 @@ impl Api {
     }
 
     /// Answers one request; a refusal is an answer too.
-    pub(crate) async fn answer(&self, request: Request<hyper::body::Incoming>) -> Answer {
+    pub(crate) async fn answer(&self, request: Request<Body>) -> Answer {
         let (parts, body) = request.into_parts();
         let answer = self.route(&parts, body).await.unwrap_or_else(|error| refuse(&error));
         let status = answer.status().as_u16();
@@ -65,7 +65,7 @@ impl Api {
         answer
     }
 
-    async fn route(&self, parts: &Parts, body: hyper::body::Incoming) -> Result<Answer, ApiError> {
+    async fn route(&self, parts: &Parts, body: Body) -> Result<Answer, ApiError> {
         let route = Route::parse(parts.uri.path());
         if route == Route::Health {
             return Ok(plain(StatusCode::OK, "ok"));
@@ -195,7 +195,7 @@ impl Api {
     }
 }
 
-async fn collect(body: hyper::body::Incoming) -> Result<Bytes, ApiError> {
+async fn collect(body: Body) -> Result<Bytes, ApiError> {
     match Limited::new(body, MOST_BODY).collect().await {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => {

@@ -2,6 +2,7 @@
 
 use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
+use axum::body::Body;
 use hyper::service::service_fn;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
@@ -60,7 +61,7 @@ async fn connection(api: Api, acceptor: TlsAcceptor, stream: TcpStream, stop: Ca
             .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no TLS handshake"))??;
         let service = service_fn(move |request| {
             let api = api.clone();
-            async move { Ok::<_, Infallible>(api.answer(request).await) }
+            async move { Ok::<_, Infallible>(api.answer(request.map(Body::new)).await) }
         });
         let mut server = Builder::new(TokioExecutor::new());
         server.http2().max_concurrent_streams(1000); // one client may follow many things over one connection

@@ -25,7 +25,7 @@ use super::node::{NODE_NAME, Node};
 use super::sources::{Kind, StoreSources};
 use super::status::{ContainerState, PodState, RestartPolicy};
 use super::volumes::{self, Content};
-use crate::store::{self, ApiError, DeleteOptions, Object, Part, object};
+use crate::store::{self, ApiError, DeleteOptions, LONGEST_GRACE, Object, Part, object};
 
 /// When something that could not be written is tried again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -336,7 +336,8 @@ impl PodRun {
     /// How long the pod may take to end.
     pub(crate) fn grace(&self) -> Duration {
         let seconds = self.pod.spec.as_ref().and_then(|spec| spec.termination_grace_period_seconds);
-        Duration::from_secs(seconds.and_then(|seconds| u64::try_from(seconds).ok()).unwrap_or(30))
+        let seconds = seconds.filter(|seconds| *seconds >= 0).unwrap_or(30).min(LONGEST_GRACE);
+        Duration::from_secs(seconds.unsigned_abs())
     }
 
     pub(crate) fn name(&self) -> &str {

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use super::check::{Check, Checks};
 use super::process::Spawner;
+use crate::store::LONGEST_GRACE;
 
 /// First and longest pause between two tries of a probe that has not succeeded yet.
 const QUICK: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(200));
@@ -62,8 +63,8 @@ impl Probe {
             successes: least_one(probe.success_threshold, 1),
             grace: probe
                 .termination_grace_period_seconds
-                .and_then(|seconds| u64::try_from(seconds).ok())
-                .map(Duration::from_secs),
+                .filter(|seconds| *seconds >= 0)
+                .map(|seconds| Duration::from_secs(seconds.min(LONGEST_GRACE).unsigned_abs())),
         })
     }
 

@@ -10,6 +10,9 @@ use super::{
     object::{self, Object},
 };
 
+/// How many seconds a pod may be given to end: a year, which the clock can add to any moment.
+pub(crate) const LONGEST_GRACE: i64 = 365 * 86_400;
+
 /// What happens to objects that the deleted one owns.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Propagation {
@@ -101,7 +104,7 @@ fn grace(resource: &Resource, old: &Object, options: &DeleteOptions) -> i64 {
         return 0;
     }
     let own = old["spec"]["terminationGracePeriodSeconds"].as_i64().unwrap_or(30);
-    let asked = options.grace_seconds.unwrap_or(own).max(0);
+    let asked = options.grace_seconds.unwrap_or(own).clamp(0, LONGEST_GRACE);
     match old["metadata"]["deletionGracePeriodSeconds"].as_i64() {
         Some(before) if object::is_deleting(old) => asked.min(before), // a deletion can be hastened, never put off
         _ => asked,

@@ -24,7 +24,6 @@ use std::{
 
 use tokio::sync::watch as latest;
 
-pub(crate) use self::defaults::complete;
 pub use self::{
     defaults::SERVICE_NETWORK,
     delete::{DeleteOptions, Propagation},
@@ -38,6 +37,7 @@ pub use self::{
     watch::{Event, Watch, WatchFrom},
     write::Part,
 };
+pub(crate) use self::{defaults::complete, delete::LONGEST_GRACE};
 use self::{
     history::History,
     journal::Journal,

@@ -2,6 +2,9 @@
 
 use super::{ApiError, Resource, object::Object};
 
+/// The longest selector that is read, in bytes.
+const LONGEST: usize = 16 << 10;
+
 /// Which objects a list or a watch is about.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selector {
@@ -84,8 +87,14 @@ impl Selector {
     /// Reads the query parameters `labelSelector` and `fieldSelector`.
     ///
     /// # Errors
-    /// 400 for wrong syntax, or a field that this resource cannot be selected by.
+    /// 400 for wrong syntax, more than 16 KiB, or a field that this resource cannot be selected by.
     pub fn parse(resource: &Resource, labels: &str, fields: &str) -> Result<Self, ApiError> {
+        for (name, text) in [("labelSelector", labels), ("fieldSelector", fields)] {
+            if text.len() > LONGEST {
+                let message = format!("the {name} is longer than {LONGEST} bytes: select by fewer values");
+                return Err(ApiError::bad_request(message));
+            }
+        }
         Ok(Self { labels: parse_labels(labels)?, fields: parse_fields(resource, fields)? })
     }
 

@@ -7,6 +7,7 @@ mod controllers;
 mod durability;
 mod fixture;
 mod following;
+mod hostile;
 mod informers;
 mod kubectl;
 mod kubelet;

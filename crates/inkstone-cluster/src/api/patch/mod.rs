@@ -1,5 +1,6 @@
 //! The patch kinds, each turning an object into another.
 
+mod json;
 mod strategic;
 
 use bytes::Bytes;
@@ -38,13 +39,7 @@ impl Patch {
     /// Applies the patch (other than server-side apply, which needs to know who applies).
     pub(super) fn apply(&self, object: &mut Object) -> Result<(), ApiError> {
         match self {
-            Self::Json(patch) => json_patch::patch(object, patch).map_err(|e| {
-                ApiError::new(
-                    422,
-                    "Invalid",
-                    format!("the server rejected our request due to an error in our request: {e}"),
-                )
-            }),
+            Self::Json(patch) => json::apply(object, patch),
             Self::Merge(patch) => {
                 json_patch::merge(object, patch);
                 Ok(())

@@ -24,6 +24,9 @@ use crate::config::HttpServerConfig;
 /// How often an idle HTTP/2 connection is asked whether it still lives, and how long it may take to say so.
 const PING: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(10));
 
+/// How long the first byte may take once the server stops: the request may be on its way already.
+const ON_ITS_WAY: Duration = Duration::from_millis(300);
+
 /// What all connections of a server have in common.
 #[derive(Clone)]
 pub(crate) struct Connections {
@@ -57,9 +60,15 @@ impl Connections {
         async move {
             // hyper's own time-out starts once it knows the version, which takes a byte.
             let mut byte = [0];
+            let patience = async {
+                if tokio::time::timeout(connections.first_byte, stopping.cancelled()).await.is_ok() {
+                    tokio::time::sleep(ON_ITS_WAY).await;
+                }
+            };
             let spoke = tokio::select! {
-                spoke = tokio::time::timeout(connections.first_byte, stream.peek(&mut byte)) => matches!(spoke, Ok(Ok(1..))),
-                () = stopping.cancelled() => false,
+                biased;
+                spoke = stream.peek(&mut byte) => matches!(spoke, Ok(1..)),
+                () = patience => false,
             };
             if spoke {
                 // Without it small answers wait for the client's acknowledgement of the one before.
@@ -75,6 +84,8 @@ impl Connections {
         let mut connection =
             std::pin::pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
         let ended = tokio::select! {
+            // What has come already is read before it is told to end.
+            biased;
             ended = connection.as_mut() => ended,
             () = stopping.cancelled() => {
                 connection.as_mut().graceful_shutdown();

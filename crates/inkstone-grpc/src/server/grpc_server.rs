@@ -13,7 +13,8 @@ use inkstone_config::{Code, Fault, Live};
 use inkstone_core::{Bound, Cx, Error, Load, Phase, Section, Server};
 use inkstone_guard::GuardLayer;
 use inkstone_observe::Protocol;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 use tonic::server::NamedService;
 use tonic::service::RoutesBuilder;
@@ -23,6 +24,7 @@ use crate::protocol::Serving;
 use crate::server::config::GrpcServerConfig;
 use crate::server::health;
 use crate::server::methods::Methods;
+use crate::server::opening::Opening;
 use crate::server::serving::Serve;
 
 /// How often an idle connection is asked whether it still lives, and how long it may take to say so.
@@ -142,7 +144,7 @@ impl Server for GrpcServer {
         let guard = GuardLayer::new(guard, Serving { methods: methods.clone() });
         let serving = transport(&config, guard, methods)
             .add_routes(self.routes.routes())
-            .serve_with_incoming_shutdown(incoming(listener), stopping.cancelled_owned());
+            .serve_with_incoming_shutdown(incoming(listener, stopping.clone()), stopping.cancelled_owned());
         let cx = self.cx;
         let serve = async move {
             let (served, ()) = tokio::join!(serving, reporting);
@@ -184,14 +186,17 @@ fn transport(
 type Guarded = inkstone_guard::GuardService<Serve<tonic::service::Routes>, Serving>;
 
 /// Connections as they come.
-fn incoming(listener: TcpListener) -> impl Stream<Item = Result<TcpStream, Infallible>> {
-    stream::unfold(listener, |listener| async move {
+fn incoming(
+    listener: TcpListener,
+    stopping: CancellationToken,
+) -> impl Stream<Item = Result<Opening, Infallible>> {
+    stream::unfold((listener, stopping), |(listener, stopping)| async move {
         loop {
             match listener.accept().await {
                 Ok((stream, _peer)) => {
                     // Without it small answers wait for the client's acknowledgement of the one before.
                     let _best_effort = stream.set_nodelay(true);
-                    return Some((Ok(stream), listener));
+                    return Some((Ok(Opening::new(stream, stopping.clone())), (listener, stopping)));
                 }
                 Err(error) => refused(&error).await,
             }

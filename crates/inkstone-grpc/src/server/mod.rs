@@ -4,6 +4,7 @@ mod config;
 mod grpc_server;
 mod health;
 mod methods;
+mod opening;
 mod serving;
 
 pub use config::GrpcServerConfig;

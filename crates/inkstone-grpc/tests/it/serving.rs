@@ -146,6 +146,16 @@ async fn reflection_lists_and_describes_the_services() {
 }
 
 #[tokio::test]
+async fn a_connection_that_says_nothing_does_not_hold_up_the_stop() {
+    let a = Backend::start(Echo::new("a")).await;
+    let _silent = tokio::net::TcpStream::connect(a.addr).await.unwrap();
+    // Accepted after the silent one.
+    assert_eq!(say(&a.channel().await, "who").await.unwrap(), "a");
+    let before_it_would_be_cut_off = std::time::Duration::from_secs(5);
+    tokio::time::timeout(before_it_would_be_cut_off, a.stop()).await.expect("stops at once");
+}
+
+#[tokio::test]
 async fn calls_in_flight_are_finished_before_the_server_ends() {
     let echo = Echo::new("a");
     let a = Backend::start(echo.clone()).await;

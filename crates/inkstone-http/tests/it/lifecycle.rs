@@ -47,6 +47,25 @@ async fn what_is_in_flight_is_finished_and_then_the_port_is_closed() {
 }
 
 #[tokio::test]
+async fn a_request_on_its_way_over_a_new_connection_when_the_server_stops_is_answered() {
+    let service = Service::start("", "0s", Router::new().route("/", get(|| async { "hello" }))).await;
+    let addr = service.addr;
+    let mut client = Client::connect(addr).await;
+    // The server has accepted it once it has answered one that came later.
+    Client::connect(addr).await.get("/").await;
+    let stopped = tokio::spawn(service.stop());
+    tokio::time::timeout(SOON, async {
+        while TcpStream::connect(addr).await.is_ok() {
+            tokio::task::yield_now().await
+        }
+    })
+    .await
+    .expect("the server stops");
+    assert_eq!(client.get("/").await.body, "hello");
+    stopped.await.unwrap();
+}
+
+#[tokio::test]
 async fn while_draining_requests_are_served_and_connections_told_to_close() {
     let service = Service::start("", "1s", Router::new().route("/", get(|| async { "hello" }))).await;
     let mut client = Client::connect(service.addr).await;

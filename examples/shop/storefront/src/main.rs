@@ -68,7 +68,7 @@ async fn stock(State(mut shop): State<Shop>) -> Result<Json<Value>, Refused> {
 
 async fn list_orders(State(mut shop): State<Shop>) -> Result<Json<Value>, Refused> {
     let answer = shop.orders.list_orders(ListOrdersRequest {}).await?.into_inner();
-    let orders: Vec<_> = answer.orders.into_iter().map(shown).collect();
+    let orders: Vec<_> = answer.orders.iter().map(shown).collect();
     Ok(Json(json!({ "orders": orders })))
 }
 
@@ -84,10 +84,10 @@ async fn place_order(
     Json(NewOrder { product_id, quantity }): Json<NewOrder>,
 ) -> Result<(StatusCode, Json<Value>), Refused> {
     let answer = shop.orders.place_order(PlaceOrderRequest { product_id, quantity }).await?.into_inner();
-    Ok((StatusCode::CREATED, Json(shown(answer.order.unwrap_or_default()))))
+    Ok((StatusCode::CREATED, Json(shown(&answer.order.unwrap_or_default()))))
 }
 
-fn shown(order: Order) -> Value {
+fn shown(order: &Order) -> Value {
     json!({
         "id": order.id,
         "product_id": order.product_id,

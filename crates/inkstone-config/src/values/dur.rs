@@ -49,6 +49,9 @@ const UNITS: &[(&str, u64)] = &[
     ("ns", 1),
 ];
 
+/// The longest length of time. A clock's time plus one much longer does not exist, and adding them would panic.
+const MOST: Duration = Duration::from_secs(100 * 365 * 86_400);
+
 fn parse(text: &str) -> Option<Duration> {
     let mut rest = text.trim();
     if rest == "0" {
@@ -71,7 +74,7 @@ fn parse(text: &str) -> Option<Duration> {
         total = total.checked_add(scaled(amount, *nanos)?)?;
         rest = tail;
     }
-    (last != u64::MAX).then_some(total)
+    (last != u64::MAX && total <= MOST).then_some(total)
 }
 
 /// `amount` (digits, perhaps with a fraction) times `nanos`, exactly.
@@ -208,8 +211,20 @@ mod tests {
 
     #[test]
     fn refuses_what_is_not_a_length_of_time() {
-        for text in ["", "s", "5", "1 sc", "1s1m", "1s1s", "-1s", "1.s", ".5s", "99999999999999999999d", "1S"]
-        {
+        for text in [
+            "",
+            "s",
+            "5",
+            "1 sc",
+            "1s1m",
+            "1s1s",
+            "-1s",
+            "1.s",
+            ".5s",
+            "99999999999999999999d",
+            "9999999999999d",
+            "1S",
+        ] {
             let error = text.parse::<Dur>().unwrap_err();
             assert_eq!(error, format!("expected {EXPECTED}, found {text:?}"));
         }

@@ -81,6 +81,10 @@ impl<'t> Text<'t> {
         Self { source, starts, chars: before.collect() }
     }
 
+    fn lines(&self) -> u32 {
+        number(self.starts.len())
+    }
+
     fn str(&self) -> &'t str {
         &self.source.text
     }

@@ -54,7 +54,12 @@ fn fault(text: &Text<'_>, error: &serde_saphyr::Error) -> Fault {
 
 fn origin(text: &Text<'_>, at: Location) -> Origin {
     let part = |value: u64| number(usize::try_from(value).unwrap_or(usize::MAX));
-    text.place(part(at.line()).max(1), part(at.column()).max(1), part(at.span().len()))
+    // YAML ends a line at a lone carriage return too, and nobody else does: bytes are the same for all.
+    if let (Some(start), Some(len)) = (at.span().byte_offset(), at.span().byte_len()) {
+        let [start, len] = [start, len].map(|value| usize::try_from(value).unwrap_or(usize::MAX));
+        return text.origin(start..start.saturating_add(len));
+    }
+    text.place(part(at.line()).clamp(1, text.lines()), part(at.column()).max(1), part(at.span().len()))
 }
 
 fn table(

@@ -168,3 +168,14 @@ fn a_number_from_outside_that_no_type_holds_is_reported() {
         }
     }
 }
+
+#[test]
+fn a_lone_carriage_return_does_not_move_the_place_of_what_follows() {
+    let text = "# one\r# two\rredis:\n  a:\n    password: hunter2\n    nothing: 1\n";
+    let problems = check("f.yaml", text);
+    let fault = problems.iter().next().unwrap();
+    assert_eq!(fault.origin.as_ref().map(|at| (at.line, at.column)), Some((4, 5)), "{problems}");
+    let broken = check("f.yaml", "a: \"\r\r\r\nb");
+    let line = broken.iter().next().unwrap().origin.as_ref().unwrap().line;
+    assert!((1..=2).contains(&line), "{broken}");
+}

@@ -129,14 +129,17 @@ fn unresolvable(error: &ResolveError, target: &Target, cx: &Cx) -> inkstone_conf
     cx.fault(code, error.to_string()).key(format!("{}.addr", cx.name)).target(target).hint(hint)
 }
 
-/// The name of what is called, as servers see it; none for a list of addresses, where each has its own.
+/// The name of what is called, as servers see it; none for addresses and for a list, where each has its own.
 fn authority(target: &Target) -> Option<Authority> {
-    if target.scheme() == "static" {
+    if target.scheme() == "static" || target.endpoint().contains(',') {
         return None;
     }
-    let endpoint = target.endpoint();
     // `catalog.shop:grpc` has no port number, which is what an authority may have after its colon.
-    endpoint.parse().ok().or_else(|| endpoint.split_once(':')?.0.parse().ok())
+    let name = match target.endpoint().rsplit_once(':') {
+        Some((host, port)) if port.parse::<u16>().is_err() => host,
+        _ => target.endpoint(),
+    };
+    name.parse().ok()
 }
 
 /// The service inside the guard.
@@ -184,5 +187,23 @@ impl Service<Request<Body>> for GrpcClient {
 impl fmt::Debug for GrpcClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GrpcClient").field("target", &self.inner.target).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::authority;
+
+    #[test]
+    fn calls_name_what_was_asked_for_unless_that_is_several() {
+        let check = |target: &str, expected: Option<&str>| {
+            let found = authority(&target.parse().unwrap());
+            assert_eq!(found.as_ref().map(|name| name.as_str()), expected, "{target}");
+        };
+        check("k8s:///catalog.shop:grpc", Some("catalog.shop"));
+        check("dns:///catalog.internal:9002", Some("catalog.internal:9002"));
+        check("catalog.internal:9002", Some("catalog.internal:9002"));
+        check("127.0.0.1:9002", None);
+        check("one.internal:9002,two.internal:9002", None);
     }
 }

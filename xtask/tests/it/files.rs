@@ -85,3 +85,29 @@ fn no_test_is_ignored() {
         assert!(!text.contains(&attribute), "{} ignores a test", path.display());
     }
 }
+
+#[test]
+fn every_fuzz_target_has_its_file_seeds_and_line_in_the_manifest() {
+    let dir = root().join("fuzz");
+    let manifest = fs::read_to_string(dir.join("Cargo.toml")).unwrap();
+    let value = |line: &str, key: &str| Some(line.strip_prefix(key)?.trim_matches('"').to_owned());
+    let bins = manifest.split("[[bin]]").skip(1);
+    let mut declared: Vec<_> = bins
+        .map(|bin| {
+            let name = bin.lines().find_map(|line| value(line, "name = ")).unwrap();
+            let path = bin.lines().find_map(|line| value(line, "path = ")).unwrap();
+            assert_eq!(path, format!("fuzz_targets/{name}.rs"));
+            assert!(
+                fs::read_dir(dir.join("seeds").join(&name)).unwrap().next().is_some(),
+                "{name} has no seed"
+            );
+            name
+        })
+        .collect();
+    let sources = files(&dir.join("fuzz_targets"), &|path| is(path, "rs"));
+    let mut found: Vec<_> =
+        sources.iter().map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
+    declared.sort();
+    found.sort();
+    assert_eq!(declared, found);
+}

@@ -140,7 +140,7 @@ fn check_host(text: &str, host: &str) -> Result<(), BadTarget> {
     let bracketed = name.starts_with('[') && name.ends_with(']');
     if name.is_empty()
         || name.contains(char::is_whitespace)
-        || name.contains('/')
+        || name.contains(['/', ','])
         || (name.contains(':') && !bracketed)
     {
         return Err(BadTarget::new(text, format!("`{name}` is not a host")));

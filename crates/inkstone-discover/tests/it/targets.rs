@@ -61,3 +61,9 @@ fn the_default_is_unset_and_survives_being_written_and_read() {
     assert!(Target::default().is_unset());
     assert!(read("addr = ''").unwrap().is_unset());
 }
+
+#[test]
+fn an_entry_of_a_list_is_one_host() {
+    let error = Target::list(["a:1", "b,c:2"]).unwrap_err().to_string();
+    assert!(error.contains("`b,c` is not a host"), "{error}");
+}

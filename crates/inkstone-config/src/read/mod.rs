@@ -81,8 +81,11 @@ impl<'t> Text<'t> {
         Self { source, starts, chars: before.collect() }
     }
 
-    fn lines(&self) -> u32 {
-        number(self.starts.len())
+    /// The place that someone else counted, or the nearest that there is.
+    fn place_within(&self, line: u32, column: u32, len: u32) -> Origin {
+        let line = line.clamp(1, number(self.starts.len()));
+        let text = self.str().split('\n').nth(line as usize - 1).unwrap_or_default();
+        self.place(line, column.clamp(1, number(text.chars().count() + 1)), len)
     }
 
     fn str(&self) -> &'t str {

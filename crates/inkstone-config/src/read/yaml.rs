@@ -59,7 +59,7 @@ fn origin(text: &Text<'_>, at: Location) -> Origin {
         let [start, len] = [start, len].map(|value| usize::try_from(value).unwrap_or(usize::MAX));
         return text.origin(start..start.saturating_add(len));
     }
-    text.place(part(at.line()).clamp(1, text.lines()), part(at.column()).max(1), part(at.span().len()))
+    text.place_within(part(at.line()), part(at.column()), part(at.span().len()))
 }
 
 fn table(

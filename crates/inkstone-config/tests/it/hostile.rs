@@ -179,3 +179,13 @@ fn a_lone_carriage_return_does_not_move_the_place_of_what_follows() {
     let line = broken.iter().next().unwrap().origin.as_ref().unwrap().line;
     assert!((1..=2).contains(&line), "{broken}");
 }
+
+#[test]
+fn a_fault_at_the_end_of_a_text_points_into_it() {
+    let text = "wor\":e\r ${nv:P:-x}ze = 8\nratio = 0.er2\"\nmost_replyretries = \"1MiB\"\ntags = ދ}\n    topologyle\ng:\n";
+    let problems = check_text("f.yaml", text, KINDS);
+    let fault = problems.iter().next().unwrap();
+    let at = fault.origin.as_ref().unwrap();
+    let line = text.split('\n').nth(at.line as usize - 1).unwrap();
+    assert!((1..=line.chars().count() + 1).contains(&(at.column as usize)), "{at} {problems}");
+}

@@ -49,7 +49,7 @@ pub(crate) fn rust(filter: Option<&str>) -> anyhow::Result<()> {
     if run_quietly(cargo().args(["nextest", "--version"])).is_ok() {
         test.args(["nextest", "run", "--workspace", "--no-fail-fast"]);
     } else {
-        test.args(["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"]);
+        test.args(["test", "--workspace", "--lib", "--bins", "--tests", "--examples", "--no-fail-fast"]);
     }
     run(test.args(filter))
 }

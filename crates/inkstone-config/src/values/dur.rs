@@ -52,51 +52,68 @@ const UNITS: &[(&str, u64)] = &[
 /// The longest length of time. A clock's time plus one much longer does not exist, and adding them would panic.
 const MOST: Duration = Duration::from_secs(100 * 365 * 86_400);
 
-fn parse(text: &str) -> Option<Duration> {
+/// Why a text is no length of time.
+enum Wrong {
+    Shape,
+    TooLong,
+}
+
+fn parse(text: &str) -> Result<Duration, Wrong> {
     let mut rest = text.trim();
     if rest == "0" {
-        return Some(Duration::ZERO);
+        return Ok(Duration::ZERO);
     }
     let mut total = Duration::ZERO;
     let mut last = u64::MAX;
     while !rest.is_empty() {
-        let number = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+        let number = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or(Wrong::Shape)?;
         let (amount, tail) = rest.split_at(number);
         let unit = tail.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(tail.len());
         let (name, tail) = tail.split_at(unit);
         let name = if name == "µs" { "us" } else { name };
-        let (_, nanos) = UNITS.iter().find(|(unit, _)| *unit == name)?;
+        let (_, nanos) = UNITS.iter().find(|(unit, _)| *unit == name).ok_or(Wrong::Shape)?;
         // "1s1m" and "1s1s" are more likely slips than wishes.
         if *nanos >= last {
-            return None;
+            return Err(Wrong::Shape);
         }
         last = *nanos;
-        total = total.checked_add(scaled(amount, *nanos)?)?;
+        total = total.checked_add(scaled(amount, *nanos)?).ok_or(Wrong::TooLong)?;
         rest = tail;
     }
-    (last != u64::MAX && total <= MOST).then_some(total)
+    match last {
+        u64::MAX => Err(Wrong::Shape),
+        _ if total > MOST => Err(Wrong::TooLong),
+        _ => Ok(total),
+    }
 }
 
 /// `amount` (digits, perhaps with a fraction) times `nanos`, exactly.
-fn scaled(amount: &str, nanos: u64) -> Option<Duration> {
+fn scaled(amount: &str, nanos: u64) -> Result<Duration, Wrong> {
     let (whole, fraction) = amount.split_once('.').unwrap_or((amount, ""));
-    if whole.is_empty() || amount.ends_with('.') || fraction.len() > 18 {
-        return None;
+    if whole.is_empty() || amount.ends_with('.') || fraction.contains('.') || fraction.len() > 18 {
+        return Err(Wrong::Shape);
     }
-    let mut total = whole.parse::<u128>().ok()?.checked_mul(nanos.into())?;
+    // Only digits are left, so what cannot be read or multiplied is too much.
+    let whole: u128 = whole.parse().map_err(|_| Wrong::TooLong)?;
+    let mut total = whole.checked_mul(nanos.into()).ok_or(Wrong::TooLong)?;
     if !fraction.is_empty() {
-        let scale = 10u128.pow(u32::try_from(fraction.len()).ok()?);
-        total = total.checked_add(fraction.parse::<u128>().ok()? * u128::from(nanos) / scale)?;
+        let parts: u128 = fraction.parse().map_err(|_| Wrong::Shape)?;
+        // At most 18 digits times the nanoseconds of a day: far below what fits.
+        let digits = u32::try_from(fraction.len()).map_err(|_| Wrong::Shape)?;
+        total = total.checked_add(parts * u128::from(nanos) / 10u128.pow(digits)).ok_or(Wrong::TooLong)?;
     }
-    let secs = u64::try_from(total / 1_000_000_000).ok()?;
-    Some(Duration::new(secs, u32::try_from(total % 1_000_000_000).ok()?))
+    let secs = u64::try_from(total / 1_000_000_000).map_err(|_| Wrong::TooLong)?;
+    Ok(Duration::new(secs, u32::try_from(total % 1_000_000_000).map_err(|_| Wrong::TooLong)?))
 }
 
 impl FromStr for Dur {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        parse(text).map(Self).ok_or_else(|| format!("expected {EXPECTED}, found {text:?}"))
+        parse(text).map(Self).map_err(|wrong| match wrong {
+            Wrong::Shape => format!("expected {EXPECTED}, found {text:?}"),
+            Wrong::TooLong => format!("{text:?} is too long; the longest length of time is {}", Self(MOST)),
+        })
     }
 }
 
@@ -211,22 +228,24 @@ mod tests {
 
     #[test]
     fn refuses_what_is_not_a_length_of_time() {
-        for text in [
-            "",
-            "s",
-            "5",
-            "1 sc",
-            "1s1m",
-            "1s1s",
-            "-1s",
-            "1.s",
-            ".5s",
-            "99999999999999999999d",
-            "9999999999999d",
-            "1S",
-        ] {
+        for text in ["", "s", "5", "1 sc", "1s1m", "1s1s", "-1s", "1.s", ".5s", "1.2.3s", "1S"] {
             let error = text.parse::<Dur>().unwrap_err();
             assert_eq!(error, format!("expected {EXPECTED}, found {text:?}"));
+        }
+    }
+
+    #[test]
+    fn one_that_is_too_long_is_told_the_limit() {
+        assert_eq!("36500d".parse::<Dur>().unwrap().get(), MOST);
+        for text in [
+            "36501d",
+            "36500d1ns",
+            "9999999999999d",
+            "99999999999999999999d",
+            &format!("{}d", "9".repeat(50)),
+        ] {
+            let error = text.parse::<Dur>().unwrap_err();
+            assert_eq!(error, format!("{text:?} is too long; the longest length of time is 36500d"));
         }
     }
 

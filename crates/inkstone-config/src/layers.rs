@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::SystemTime};
 use crate::{
     Code, Fault, Problems, Source, SourceStatus,
     near::nearest,
-    node::{Data, Entry, Node, Table, join_key},
+    node::{Data, Entry, Node, Table, join_key, split_key},
     origin::sha256,
 };
 
@@ -130,6 +130,20 @@ impl Layers {
             unread_below(table, &mut Vec::new(), read, &mut problems);
         }
         problems
+    }
+
+    /// Whether a table that nothing has read is one of `read`, written wrongly.
+    pub(crate) fn misspelt(&self, key: &str, read: &[Vec<String>]) -> bool {
+        let Some(path) = split_key(key) else { return false };
+        let first = |path: &[String]| path.first().cloned().unwrap_or_default();
+        let families: Vec<_> = read.iter().map(|path| first(path)).collect();
+        let (family, absent) = (first(&path), read.iter().filter(|path| self.entries(path).is_empty()));
+        let absent: Vec<_> = absent.map(|path| join_key(path.iter().map(String::as_str))).collect();
+        if families.contains(&family) {
+            nearest(key, absent.iter().map(String::as_str)).is_some()
+        } else {
+            nearest(&family, families.iter().map(String::as_str)).is_some()
+        }
     }
 }
 

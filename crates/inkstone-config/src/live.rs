@@ -9,6 +9,8 @@ use std::{
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
+use crate::hooks::caught;
+
 /// Hands a new value on; `false` once there is nobody left to hand it to.
 type Follower<T> = Box<dyn Fn(&T) -> bool + Send + Sync>;
 
@@ -67,7 +69,8 @@ impl<T: Send + Sync + 'static> Live<T> {
 
     /// A part or a product of this value, which follows its changes.
     ///
-    /// `f` runs once now and once for every change, on the thread that applies the change.
+    /// `f` runs once now and once for every change, on the thread that applies the change. It must not reload the
+    /// settings itself. If it panics at a change, that is logged and the mapped value stays as it was.
     pub fn map<U, F>(&self, f: F) -> Live<U>
     where
         U: Send + Sync + 'static,
@@ -85,7 +88,8 @@ impl<T: Send + Sync + 'static> Live<T> {
         let mut followers = self.0.followers.lock().unwrap_or_else(PoisonError::into_inner);
         let value = Arc::new(value);
         self.0.value.store(Arc::clone(&value));
-        followers.retain(|follow| follow(&value));
+        // One that panics keeps its old value; the others, and whoever waits, must learn of the new one.
+        followers.retain(|follow| caught("a `Live::map` function", || follow(&value)).unwrap_or(true));
         self.0.version.send_modify(|version| *version += 1);
     }
 }
@@ -161,6 +165,19 @@ mod tests {
         drop(live.map(|n| n + 1));
         adjust.set(2);
         assert_eq!(live.0.followers.lock().unwrap().len(), 0);
+    }
+
+    #[test]
+    fn a_follower_that_panics_keeps_no_other_from_following() {
+        let (live, adjust) = Live::adjustable(1);
+        let fragile = live.map(|n| if *n == 2 { panic!("on purpose") } else { *n });
+        let sturdy = live.map(|n| n * 10);
+        let changes = live.changes();
+        adjust.set(2);
+        assert_eq!((*live.get(), *fragile.get(), *sturdy.get()), (2, 1, 20));
+        assert!(changes.version.has_changed().unwrap(), "whoever waits is woken");
+        adjust.set(3);
+        assert_eq!((*fragile.get(), *sturdy.get()), (3, 30));
     }
 
     #[tokio::test]

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use crate::values::MASK;
 
-/// Parts of key names whose values are hidden even where nothing declares them secret: a misspelt
-/// `pasword` still ends in a word that gives it away.
+/// Parts of names whose values are hidden even where nothing declares them secret: a misspelt
+/// `pasword` still ends in a word that gives it away. Without `_` and `-`, which names differ in.
 const TELLTALE: &[&str] = &[
     "password",
     "passwd",
@@ -14,14 +14,25 @@ const TELLTALE: &[&str] = &[
     "secret",
     "token",
     "credential",
-    "private_key",
-    "api_key",
+    "privatekey",
+    "apikey",
+    "accesskey",
+    "authorization",
+    "cookie",
 ];
 
-/// Whether a key's name suggests that its value is secret.
-pub(crate) fn telltale(key: &str) -> bool {
-    let key = key.to_ascii_lowercase().replace('-', "_");
-    TELLTALE.iter().any(|word| key.contains(word))
+/// Whether the name of a key, a field or a header suggests that its value is secret.
+///
+/// ```
+/// use inkstone_config::telltale;
+/// assert!(telltale("db_password") && telltale("X-Api-Key") && telltale("accessToken"));
+/// assert!(!telltale("pool_size"));
+/// ```
+#[must_use]
+pub fn telltale(name: &str) -> bool {
+    let name: String =
+        name.chars().filter(|c| !matches!(c, '_' | '-')).map(|c| c.to_ascii_lowercase()).collect();
+    TELLTALE.iter().any(|word| name.contains(word))
 }
 
 /// `scheme://user:password@host` without the password.

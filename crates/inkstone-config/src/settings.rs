@@ -11,6 +11,7 @@ use std::{
 
 use crate::{
     Config, Effective, Live, Problems, Rejected, ReloadOutcome, SourceStatus, Sources, Status, Watching,
+    hooks::Hooks,
     layers::Layers,
     loaded::{Commit, Loaded, Section},
     node::split_key,
@@ -42,10 +43,8 @@ struct Inner {
     state: Mutex<State>,
     /// Held for a whole reload, so that one follows the other.
     reloading: Mutex<()>,
-    hooks: Mutex<Vec<Hook>>,
+    hooks: Hooks,
 }
-
-type Hook = Arc<dyn Fn(&ReloadOutcome) + Send + Sync>;
 
 struct State {
     layers: Arc<Layers>,
@@ -79,7 +78,7 @@ impl Settings {
             sources,
             state: Mutex::new(state),
             reloading: Mutex::default(),
-            hooks: Mutex::default(),
+            hooks: Hooks::default(),
         }))
     }
 
@@ -131,23 +130,40 @@ impl Settings {
         state.layers.unread(&read)
     }
 
+    /// Those of [`Settings::unread_tables`] that no table read later can explain: the first word is almost that of
+    /// a table that was asked for (`[reids.cart]`), or the whole key is almost one that no source has.
+    pub fn misspelt_tables(&self) -> Problems {
+        let state = self.state();
+        let read: Vec<_> = state.sections.iter().map(|section| section.path().to_vec()).collect();
+        let unread = state.layers.unread(&read).into_iter();
+        unread
+            .filter(|fault| fault.key.as_deref().is_some_and(|key| state.layers.misspelt(key, &read)))
+            .collect()
+    }
+
     /// Reads everything again, checks it, and puts it in force whole; `false` if nothing has changed.
     ///
     /// # Errors
     /// Anything wrong with what was read. The old values stay in force, and the refusal is kept in
     /// [`Settings::status`].
     pub fn reload(&self) -> Result<bool, Problems> {
-        let _one_at_a_time = self.0.reloading.lock().unwrap_or_else(PoisonError::into_inner);
-        match self.prepare() {
+        let one_at_a_time = self.0.reloading.lock().unwrap_or_else(PoisonError::into_inner);
+        let done = match self.prepare() {
             Ok((layers, commits)) => Ok(self.apply(layers, commits)),
             Err((layers, problems)) => Err(self.refuse(&layers, problems)),
-        }
+        };
+        drop(one_at_a_time);
+        self.0.hooks.call();
+        done
     }
 
     /// Reloads unless something is wrong; then nothing happens and nothing is recorded.
     pub(crate) fn reload_if_good(&self) -> bool {
-        let _one_at_a_time = self.0.reloading.lock().unwrap_or_else(PoisonError::into_inner);
-        self.prepare().map(|(layers, commits)| self.apply(layers, commits)).is_ok()
+        let one_at_a_time = self.0.reloading.lock().unwrap_or_else(PoisonError::into_inner);
+        let good = self.prepare().map(|(layers, commits)| self.apply(layers, commits)).is_ok();
+        drop(one_at_a_time);
+        self.0.hooks.call();
+        good
     }
 
     /// Reads and checks everything without putting anything in force.
@@ -187,7 +203,7 @@ impl Settings {
         // Without the lock: whoever follows a value may ask for the status.
         committed.into_iter().for_each(|table| (table.publish)());
         if news || was_refused {
-            self.call_hooks(|settings| settings.applied(changed));
+            self.0.hooks.push(self.applied(changed));
         }
         news
     }
@@ -201,19 +217,17 @@ impl Settings {
         let at = SystemTime::now();
         let rejected = Rejected { sources: layers.status(at), problems: problems.clone(), at };
         self.state().rejected = Some(rejected.clone());
-        self.call_hooks(|_| ReloadOutcome::Refused(rejected));
+        self.0.hooks.push(ReloadOutcome::Refused(rejected));
         problems
     }
 
-    fn call_hooks(&self, outcome: impl FnOnce(&Self) -> ReloadOutcome) {
-        let hooks = self.0.hooks.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let outcome = outcome(self);
-        hooks.iter().for_each(|hook| hook(&outcome));
-    }
-
     /// Calls `hook` after each reload that changed or refused something, on the thread that reloaded.
+    ///
+    /// Hooks are told one reload after the other. When a hook reloads, or two threads do at once, the call that is
+    /// under way tells of both, and the other `reload` returns before its hooks have been called. A hook that panics
+    /// is logged, and called again the next time.
     pub fn on_reload(&self, hook: impl Fn(&ReloadOutcome) + Send + Sync + 'static) {
-        self.0.hooks.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::new(hook));
+        self.0.hooks.add(Arc::new(hook));
     }
 
     /// Watches the files and reloads when they change, until the returned value is dropped.

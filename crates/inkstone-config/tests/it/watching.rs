@@ -281,3 +281,62 @@ fn a_hook_that_panics_does_not_end_the_watching() {
         app.arrives(limit);
     }
 }
+
+#[test]
+fn a_hook_may_reload_and_all_hooks_are_told_in_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = plain(dir.path());
+    let settings = Settings::open(Sources::new().file(&file));
+    let client = settings.load::<Client>("grpc", "grpc.stock");
+    let (again, next) = (settings.clone(), file.clone());
+    settings.on_reload(move |_| {
+        if client.get().limit == 2 {
+            fs::write(&next, text(3)).unwrap();
+            assert!(again.reload().unwrap());
+        }
+    });
+    settings.on_reload(|_| panic!("on purpose"));
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let (telling, seen) = (settings.clone(), Arc::clone(&told));
+    settings.on_reload(move |outcome| {
+        let ReloadOutcome::Applied { sources, .. } = outcome else { panic!("refused: {outcome:?}") };
+        seen.lock().unwrap().push((sources[0].hash.clone(), telling.status().reloads));
+    });
+    fs::write(&file, text(2)).unwrap();
+    // On a thread of its own, so that waiting for ever is a failure.
+    let (done, wait) = std::sync::mpsc::channel();
+    let reloading = settings.clone();
+    std::thread::spawn(move || done.send(reloading.reload().is_ok_and(|changed| changed)));
+    assert_eq!(wait.recv_timeout(Duration::from_secs(10)), Ok(true));
+    let told = told.lock().unwrap();
+    assert_eq!(told.len(), 2);
+    assert_eq!(told[1].0, settings.status().sources[0].hash);
+    assert_ne!(told[0].0, told[1].0);
+}
+
+#[test]
+fn a_mapped_value_that_panics_keeps_no_other_table_from_its_value() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = plain(dir.path());
+    fs::write(&file, text(1) + "[server.http]\nport = 1\n").unwrap();
+    let settings = Settings::open(Sources::new().file(&file));
+    let client = settings.load::<Client>("grpc", "grpc.stock");
+    let server = settings.load::<Server>("server.http", "server.http");
+    let _fragile = client.map(|client| assert_ne!(client.limit, 2, "on purpose"));
+    fs::write(&file, text(2) + "[server.http]\nport = 2\n").unwrap();
+    assert!(settings.reload().unwrap());
+    assert_eq!((client.get().limit, server.get().port), (2, 2));
+}
+
+#[test]
+fn only_a_table_that_no_later_load_can_explain_counts_as_misspelt() {
+    let text = "[grpc.stock]\naddr = \"a:1\"\n[grpc.stick]\n[gprc.goods]\n[shop]\n[lo]\nport = 1\n";
+    let settings = Settings::open(Sources::new().text("app.toml", text));
+    let _ = settings.load::<Client>("grpc", "grpc.stock");
+    let _ = settings.load_or_default::<Server>("log", "log");
+    let keys = |problems: inkstone_config::Problems| -> Vec<_> {
+        problems.iter().filter_map(|fault| fault.key.clone()).collect()
+    };
+    assert_eq!(keys(settings.unread_tables()).len(), 4);
+    assert_eq!(keys(settings.misspelt_tables()), ["gprc", "lo"]);
+}

@@ -40,12 +40,22 @@ impl Leaf {
 pub(crate) fn leaves<C: Config>(value: &C, node: &Node, schema: &Value, path: &[String]) -> Leaves {
     let mut leaves = Leaves::new();
     let value = serde_json::to_value(value).unwrap_or_default();
-    collect(&View::new(schema), &value, Some(node), &mut path.to_vec(), &mut leaves);
+    let place = Place { view: View::new(schema), node: Some(node), telltale: false };
+    collect(&place, &value, &mut path.to_vec(), &mut leaves);
     leaves
 }
 
-fn collect(view: &View<'_>, value: &Value, node: Option<&Node>, path: &mut Vec<String>, leaves: &mut Leaves) {
-    let secret = view.is_secret();
+/// Where a value stands.
+struct Place<'a> {
+    view: View<'a>,
+    node: Option<&'a Node>,
+    /// The key, or one above it in the table, gives away that this is a secret.
+    telltale: bool,
+}
+
+fn collect(place: &Place<'_>, value: &Value, path: &mut Vec<String>, leaves: &mut Leaves) {
+    let Place { view, node, telltale } = place;
+    let (secret, telltale) = (view.is_secret(), *telltale && !view.has_own_form());
     let view = view.narrow(&Node::defaults(value.clone()));
     match value {
         Value::Object(map) if !map.is_empty() => {
@@ -55,7 +65,8 @@ fn collect(view: &View<'_>, value: &Value, node: Option<&Node>, path: &mut Vec<S
                     node.and_then(|node| if node.as_table().is_some() { node.step(key) } else { Some(node) });
                 let Some(view) = view.step(key).or_else(|| Some(View::new(&Value::Null))) else { continue };
                 path.push(key.clone());
-                collect(&view, value, below, path, leaves);
+                let telltale = place.telltale || mask::telltale(key);
+                collect(&Place { view, node: below, telltale }, value, path, leaves);
                 path.pop();
             }
         }
@@ -63,7 +74,11 @@ fn collect(view: &View<'_>, value: &Value, node: Option<&Node>, path: &mut Vec<S
             let origin = node.map_or_else(|| "default".to_owned(), |node| node.origin.to_string());
             let raw = node.filter(|_| secret || value.is_array()).map(raw).unwrap_or_default();
             let leaf = Leaf {
-                value: if secret && !blank(value) { MASK.into() } else { shown(value) },
+                value: match (secret, telltale) {
+                    (true, _) if !blank(value) => MASK.into(),
+                    (_, true) => masked(value),
+                    _ => shown(value),
+                },
                 origin,
                 live: view.is_live(),
                 mark: format!("{value}{}", sha256(raw.as_bytes())),
@@ -77,14 +92,29 @@ fn blank(value: &Value) -> bool {
     value.is_null() || value.as_str() == Some("")
 }
 
+/// A value of which only the shape may be seen. A number or a switch below a telltale key is no secret
+/// (`tokens_per_second`), and an empty text hides nothing.
+fn masked(value: &Value) -> Value {
+    match value {
+        Value::String(text) if !text.is_empty() => MASK.into(),
+        Value::Array(items) => items.iter().map(masked).collect(),
+        Value::Object(map) => map.iter().map(|(key, value)| (key.clone(), masked(value))).collect(),
+        other => other.clone(),
+    }
+}
+
 /// A value with the passwords in its addresses masked.
 fn shown(value: &Value) -> Value {
     match value {
         Value::String(text) => mask::address(text).into(),
         Value::Array(items) => items.iter().map(shown).collect(),
-        Value::Object(map) => map.iter().map(|(key, value)| (key.clone(), shown(value))).collect(),
+        Value::Object(map) => map.iter().map(|(key, value)| (key.clone(), shown_below(key, value))).collect(),
         other => other.clone(),
     }
+}
+
+fn shown_below(key: &str, value: &Value) -> Value {
+    if mask::telltale(key) { masked(value) } else { shown(value) }
 }
 
 /// A tree as text, to tell whether two differ.

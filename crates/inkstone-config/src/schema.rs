@@ -53,6 +53,12 @@ impl<'s> View<'s> {
         self.flag("x-secret") || self.variants().iter().any(|variant| variant.flag("x-secret"))
     }
 
+    /// Whether the value has a form of its own, such as a length of time, and so is no secret whatever its name.
+    pub(crate) fn has_own_form(&self) -> bool {
+        let own = |view: &Self| view.keyword("x-type").is_some() || view.keyword("enum").is_some();
+        own(self) || self.variants().iter().any(own)
+    }
+
     pub(crate) fn number(&self, name: &str) -> Option<f64> {
         self.keyword(name)?.as_f64()
     }

@@ -1,6 +1,6 @@
 //! No report quotes a secret, whatever else is wrong on its line.
 
-use inkstone_config::{Config, Kind, Secret, Settings, Sources, check_text};
+use inkstone_config::{Config, Dur, Kind, Secret, Settings, Sources, check_text};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -80,4 +80,53 @@ fn a_layer_replaces_another_variant_of_an_optional_enum() {
     let client = settings.load::<Client>("client", "client.a");
     assert!(settings.problems().is_empty(), "{}", settings.problems());
     assert!(matches!(&client.get().login, Some(Login::User { name, .. }) if name == "n"));
+}
+
+/// A table of an application that takes no care of its secrets.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+struct Careless {
+    password: String,
+    api_key: Option<String>,
+    tokens: Vec<String>,
+    credentials: std::collections::BTreeMap<String, String>,
+    partners: Vec<std::collections::BTreeMap<String, String>>,
+    token_ttl: Option<Dur>,
+    max_tokens: u32,
+    user: String,
+    old_password: String,
+}
+
+impl Config for Careless {}
+
+#[test]
+fn plain_text_under_a_telltale_key_is_masked_where_settings_are_shown() {
+    let text = r#"
+        [mail]
+        password = "hunter2"
+        api_key = "hunter2"
+        tokens = ["hunter2"]
+        credentials = { main = "hunter2" }
+        partners = [{ name = "p", secret = "hunter2" }]
+        token_ttl = "5m"
+        max_tokens = 7
+        user = "u"
+    "#;
+    let settings = Settings::open(Sources::new().text("app.toml", text));
+    let mail = settings.load::<Careless>("application", "mail");
+    assert!(settings.problems().is_empty(), "{}", settings.problems());
+    assert_eq!(mail.get().password, "hunter2");
+    let effective = settings.effective();
+    let value =
+        |key: &str| effective.iter().find(|value| value.key == key).map(|value| value.value.to_string());
+    let shown = |key: &str, expected: &str| assert_eq!(value(key).as_deref(), Some(expected), "{key}");
+    shown("mail.password", r#""***""#);
+    shown("mail.api_key", r#""***""#);
+    shown("mail.tokens", r#"["***"]"#);
+    shown("mail.credentials.main", r#""***""#);
+    shown("mail.partners", r#"[{"name":"p","secret":"***"}]"#);
+    shown("mail.token_ttl", r#""5m""#);
+    shown("mail.max_tokens", "7");
+    shown("mail.user", r#""u""#);
+    shown("mail.old_password", r#""""#);
 }

@@ -93,6 +93,11 @@ impl Cluster {
     /// One application with its pods.
     pub(crate) async fn application(&self, namespace: &str, name: &str) -> Result<Workload, ClusterError> {
         let action = format!("read application {namespace}/{name}");
+        if !is_namespace(namespace) {
+            // It becomes a part of the request's path, where `/` and `..` have a meaning.
+            let reason = format!("{namespace:?} cannot be the name of a namespace");
+            return Err(ClusterError::Missing { action, reason });
+        }
         let deployments = Api::<Deployment>::namespaced(self.client.clone(), namespace);
         let pods = Api::<Pod>::namespaced(self.client.clone(), namespace);
         let labelled = ListParams::default().labels(NAME_LABEL);
@@ -109,6 +114,12 @@ impl Cluster {
                 ClusterError::Missing { action, reason }
             })
     }
+}
+
+/// Whether a namespace may be called so: a label of DNS.
+fn is_namespace(name: &str) -> bool {
+    let inside = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    (1..=63).contains(&name.len()) && name.chars().all(inside)
 }
 
 fn join(deployments: Vec<Deployment>, pods: &[Pod]) -> Vec<Workload> {

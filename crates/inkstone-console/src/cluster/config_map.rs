@@ -72,6 +72,14 @@ impl Cluster {
                 let reason = "its content is not the one that was compared with".to_owned();
                 return Err(ClusterError::Conflict { action, reason });
             }
+            if live
+                .annotations
+                .get(&annotation("interrupted", &file.key))
+                .is_some_and(|id| id == write.release)
+            {
+                let reason = "another console took it for interrupted and has closed it".to_owned();
+                return Err(ClusterError::Conflict { action, reason });
+            }
             let patch = json!({
                 "metadata": {
                     "resourceVersion": live.resource_version,
@@ -119,10 +127,9 @@ impl Cluster {
     }
 }
 
-/// Whether a release's write took effect.
-pub(crate) fn state_of_write(live: &Live, key: &str, release: &str, content_hash: &str) -> bool {
-    live.hash.as_deref() == Some(content_hash)
-        && live.annotations.get(&annotation("release", key)).is_some_and(|id| id == release)
+/// Whether a release's write took effect. Its mark says so even when somebody has changed the content since.
+pub(crate) fn took_effect(live: &Live, key: &str, release: &str) -> bool {
+    live.annotations.get(&annotation("release", key)).is_some_and(|id| id == release)
 }
 
 /// `inkstone.dev/hash.catalog.toml`; a long key is cut and told apart by its hash.

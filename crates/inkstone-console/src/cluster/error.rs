@@ -32,6 +32,8 @@ pub enum ClusterError {
         reason: String,
         /// What to do.
         hint: &'static str,
+        /// Whether it failed rather than refused: a write may have been done all the same.
+        undecided: bool,
     },
     /// The API did not answer, or there is none.
     #[error(
@@ -75,6 +77,7 @@ impl ClusterError {
                     403 => " Give the console's account this permission.",
                     _ => "",
                 },
+                undecided: status.code >= 500,
             },
             error => Self::Unreachable { action, place: place.to_owned(), reason: chain(&error) },
         }
@@ -82,8 +85,8 @@ impl ClusterError {
 
     /// Whether nobody knows if the request took effect.
     #[must_use]
-    pub fn is_unreachable(&self) -> bool {
-        matches!(self, Self::Unreachable { .. })
+    pub fn is_undecided(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Refused { undecided: true, .. })
     }
 }
 

@@ -20,7 +20,7 @@ use utoipa::ToSchema;
 pub use error::ClusterError;
 
 pub(crate) use application::{Governor, PodView, Workload, base_name};
-pub(crate) use config_map::{Write, state_of_write};
+pub(crate) use config_map::{Write, took_effect};
 pub(crate) use error::chain;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);

@@ -34,7 +34,12 @@ impl Releases {
             // Somebody else may have brought it to its end: a later release.
             match self.store.release(&release.id).await {
                 Ok(Some(current)) if !current.state.is_final() => release = current,
-                Ok(_) => return,
+                Ok(Some(current)) => {
+                    // Our own last word may have come after that of whoever ended it.
+                    self.announce(&current);
+                    return;
+                }
+                Ok(None) => return,
                 Err(error) => {
                     tracing::warn!(%error, release = release.id, "cannot see how the release stands")
                 }
@@ -148,6 +153,14 @@ impl Look {
         seen.collect()
     }
 
+    /// Whether there ought to be pods and none is there: not seen yet, or all of them just being replaced.
+    fn is_between_pods(&self, pods: &[PodProof]) -> bool {
+        match &self.workload {
+            Ok(workload) => workload.replicas > 0 && pods.is_empty(),
+            Err(_) => true,
+        }
+    }
+
     /// The final state, once there is one.
     fn end(&self, pods: &[PodProof]) -> Option<Progress> {
         let in_state = |state| pods.iter().filter(move |pod| pod.state == state).map(|pod| pod.name.as_str());
@@ -160,7 +173,7 @@ impl Look {
             let why = format!("{} refused it and keeps its old values", names.join(", "));
             return Some(Progress::to(ReleaseState::Refused).because(why));
         }
-        if self.workload.is_ok() && !waiting {
+        if !waiting && !self.is_between_pods(pods) {
             return Some(Progress::to(ReleaseState::Complete));
         }
         if !late {
@@ -169,6 +182,7 @@ impl Look {
         let seconds = self.pace.deadline.as_secs();
         let why = match &self.workload {
             Err(why) => why.clone(),
+            Ok(_) if pods.is_empty() => "there is no pod that could have loaded it".to_owned(),
             Ok(_) => pods
                 .iter()
                 .filter(|pod| matches!(pod.state, FileState::Written | FileState::Unknown))

@@ -108,7 +108,7 @@ impl Releases {
 
     /// The cluster said no, or nothing. If nothing, the write may still have happened.
     async fn note_failure(&self, release: Release, error: ClusterError) -> Problem {
-        if error.is_unreachable() {
+        if error.is_undecided() {
             self.settle_later(release);
             return error.into();
         }

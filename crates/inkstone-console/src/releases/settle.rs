@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Releases;
-use crate::cluster::{ClusterError, state_of_write};
+use crate::cluster::{ClusterError, took_effect};
 use crate::problem::Problem;
 use crate::store::{Entry, FileId, Outcome, Progress, Release, ReleaseState, StoreError};
 
@@ -12,15 +12,10 @@ const AGAIN: Duration = Duration::from_millis(500);
 impl Releases {
     /// Notes that the ConfigMap has a release, that the ones before it are past, and watches the pods.
     pub(super) async fn written(&self, id: &str) -> Result<Release, StoreError> {
-        let release = self.store.advance(id, Progress::to(ReleaseState::Written), None).await?;
+        let (release, past) = self.store.written(id).await?;
         self.announce(&release);
-        for earlier in self.store.open_releases().await? {
-            if earlier.file() == release.file() && earlier.number < release.number {
-                let why = format!("release {} took its place before every pod had loaded it", release.number);
-                let step = Progress::to(ReleaseState::Superseded).because(why);
-                let earlier = self.store.advance(&earlier.id, step, None).await?;
-                self.announce(&earlier);
-            }
+        for earlier in &past {
+            self.announce(earlier);
         }
         self.prove_later(release.clone());
         Ok(release)
@@ -73,7 +68,7 @@ impl Releases {
         }
         let file = release.file();
         let why = match self.cluster.live(&file).await {
-            Ok(live) if state_of_write(&live, &file.key, &release.id, &release.hash) => {
+            Ok(live) if took_effect(&live, &file.key, &release.id) => {
                 self.written(&release.id).await?;
                 tracing::info!(release = release.id, "an interrupted release had reached its ConfigMap");
                 return Ok(());

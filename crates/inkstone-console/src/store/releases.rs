@@ -6,7 +6,7 @@ use sqlx::types::Json;
 use utoipa::ToSchema;
 
 use super::revisions::{FileId, file_row};
-use super::{Entry, Store, StoreError};
+use super::{Change, Entry, Store, StoreError};
 use crate::governor::Problem;
 use crate::secret::new_id;
 use crate::time;
@@ -320,9 +320,10 @@ impl Store {
         .await
         .map_err(failed)?;
         entry.write(&mut change).await?;
+        // Read before the commit: an error must mean that nothing was noted.
+        let noted = find(&mut change, &id).await?;
         super::commit(change).await?;
-        let noted = self.release(&id).await?;
-        noted.ok_or_else(|| StoreError::damaged("read a release", "it was noted and is not there"))
+        Ok(noted)
     }
 
     /// Moves a release on, unless it has reached a final state; gives back how it stands.
@@ -333,30 +334,76 @@ impl Store {
         entry: Option<Entry>,
     ) -> Result<Release, StoreError> {
         let mut change = self.change().await?;
-        let now = time::now();
-        let state = step.state.map(ReleaseState::as_str);
-        let moved = sqlx::query(
-            "UPDATE releases SET
+        let stands = move_on(&mut change, id, step, entry).await?;
+        super::commit(change).await?;
+        Ok(stands)
+    }
+
+    /// Notes that the ConfigMap has a release, and that the open ones of its file before it are past: all of it or
+    /// nothing. Gives back how the release stands, and those.
+    pub(crate) async fn written(&self, id: &str) -> Result<(Release, Vec<Release>), StoreError> {
+        let mut change = self.change().await?;
+        let release = move_on(&mut change, id, Progress::to(ReleaseState::Written), None).await?;
+        let earlier: Vec<String> = sqlx::query_scalar(
+            "SELECT id FROM releases
+             WHERE file = (SELECT file FROM releases WHERE id = ?) AND number < ?
+                   AND state IN ('publishing', 'written')",
+        )
+        .bind(id)
+        .bind(release.number)
+        .fetch_all(&mut *change)
+        .await
+        .map_err(|e| StoreError::new("list the open releases", &e))?;
+        let mut past = Vec::new();
+        for id in earlier {
+            let why = format!("release {} took its place before every pod had loaded it", release.number);
+            let step = Progress::to(ReleaseState::Superseded).because(why);
+            past.push(move_on(&mut change, &id, step, None).await?);
+        }
+        super::commit(change).await?;
+        Ok((release, past))
+    }
+}
+
+/// Moves a release on, unless it has reached a final state; gives back how it stands.
+async fn move_on(
+    change: &mut Change,
+    id: &str,
+    step: Progress,
+    entry: Option<Entry>,
+) -> Result<Release, StoreError> {
+    let now = time::now();
+    let state = step.state.map(ReleaseState::as_str);
+    let moved = sqlx::query(
+        "UPDATE releases SET
                 state = coalesce(?1, state),
                 error = coalesce(?2, error),
                 pods = coalesce(?3, pods),
                 written_at = CASE WHEN ?1 = 'written' THEN ?4 ELSE written_at END,
                 completed_at = CASE WHEN ?1 NOT IN ('publishing', 'written') THEN ?4 ELSE completed_at END
              WHERE id = ?5 AND state IN ('publishing', 'written')",
-        )
-        .bind(state)
-        .bind(step.error)
-        .bind(step.pods.map(Json))
-        .bind(now)
-        .bind(id)
-        .execute(&mut *change)
-        .await
-        .map_err(|e| StoreError::new("move a release on", &e))?;
-        if let (1, Some(entry)) = (moved.rows_affected(), entry) {
-            entry.write(&mut change).await?;
-        }
-        super::commit(change).await?;
-        let stands = self.release(id).await?;
-        stands.ok_or_else(|| StoreError::damaged("read a release", format!("there is no release {id}")))
+    )
+    .bind(state)
+    .bind(step.error)
+    .bind(step.pods.map(Json))
+    .bind(now)
+    .bind(id)
+    .execute(&mut **change)
+    .await
+    .map_err(|e| StoreError::new("move a release on", &e))?;
+    if let (1, Some(entry)) = (moved.rows_affected(), entry) {
+        entry.write(change).await?;
     }
+    find(change, id).await
+}
+
+/// A release as a change sees it.
+async fn find(change: &mut Change, id: &str) -> Result<Release, StoreError> {
+    sqlx::query_as::<_, Row>(releases!("WHERE l.id = ?"))
+        .bind(id)
+        .fetch_optional(&mut **change)
+        .await
+        .map_err(|e| StoreError::new("read a release", &e))?
+        .ok_or_else(|| StoreError::damaged("read a release", format!("there is no release {id}")))?
+        .release()
 }

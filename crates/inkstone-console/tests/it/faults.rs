@@ -135,3 +135,51 @@ async fn a_database_that_fails_before_the_write_leaves_the_config_map_alone() {
     assert_eq!(site.cluster.content("catalog.toml").unwrap(), FIRST);
     assert_eq!(site.cluster.writes(), 0);
 }
+
+#[tokio::test]
+async fn a_write_that_happened_although_the_api_reports_a_failure_is_found_out() {
+    let site = Site::start().await;
+    let admin = site.admin().await;
+    let revision = save(&admin, "a = 1\n").await;
+    site.cluster.next_write(Fault::Broken);
+    let body = json!({"revision": revision, "expected_live_hash": hash(FIRST)});
+    let (status, code, _) = problem(admin.post(&format!("{FILE}/releases"), &body).await).await;
+    assert_eq!((status, code.as_str()), (502, "cluster_refused"));
+    assert_eq!(site.cluster.content("catalog.toml").unwrap(), "a = 1\n");
+    let release = admin.read(FILE).await["releases"][0].clone();
+    let done = eventually_final(&admin, release["id"].as_str().unwrap()).await;
+    assert_eq!(done["state"], "complete", "{done}");
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_note_what_a_release_replaces_does_not_lose_the_release() {
+    let site = Site::with(Cluster::start(&[Pod::Stuck]).await, quick()).await;
+    let admin = site.admin().await;
+    let first = publish(&admin, "a = 1\n").await;
+    let broken = "CREATE TRIGGER broken BEFORE UPDATE ON releases WHEN NEW.state = 'superseded'
+                  BEGIN SELECT RAISE(ABORT, 'disk trouble'); END";
+    sqlx::query(broken).execute(&site.pool).await.unwrap();
+    let revision = save(&admin, "a = 2\n").await;
+    let body = json!({"revision": revision, "expected_live_hash": hash("a = 1\n")});
+    assert_eq!(problem(admin.post(&format!("{FILE}/releases"), &body).await).await.0, 500);
+    site.cluster.behave(0, Pod::Follows);
+    sqlx::query("DROP TRIGGER broken").execute(&site.pool).await.unwrap();
+    let second = admin.read(FILE).await["releases"][0]["id"].clone();
+    let done = eventually_final(&admin, second.as_str().unwrap()).await;
+    assert_eq!((&done["number"], &done["state"]), (&json!(2), &json!("complete")), "{done}");
+    assert!(
+        ["superseded", "failed"]
+            .contains(&admin.final_release(first["id"].as_str().unwrap()).await["state"].as_str().unwrap())
+    );
+}
+
+#[tokio::test]
+async fn a_namespace_that_would_lead_elsewhere_in_the_kubernetes_api_is_not_found() {
+    let site = Site::start().await;
+    let admin = site.admin().await;
+    for namespace in ["shop%2F..%2Fshop", "..", "a%20b", "shop%3Fx=", "%7B", "Shop"] {
+        let (status, code, answer) =
+            problem(admin.get(&format!("applications/{namespace}/catalog")).await).await;
+        assert_eq!((status, code.as_str()), (404, "not_found"), "{namespace}: {answer}");
+    }
+}

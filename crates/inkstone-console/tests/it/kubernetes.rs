@@ -33,6 +33,10 @@ pub(crate) enum Fault {
     SameKey,
     /// The API says no.
     Forbid,
+    /// It is done, and the API says that it failed, as when its own database answers too late.
+    Broken,
+    /// Another console takes the release for interrupted just before.
+    Fence,
 }
 
 /// What a pod does with a content.
@@ -53,6 +57,7 @@ struct Shared {
     annotations: BTreeMap<String, String>,
     fault: Fault,
     writes: usize,
+    looks: usize,
     pods: Vec<Running>,
 }
 
@@ -83,6 +88,7 @@ impl Cluster {
             annotations: BTreeMap::new(),
             fault: Fault::None,
             writes: 0,
+            looks: 0,
             pods: Vec::new(),
         }));
         for (at, behaviour) in pods.iter().enumerate() {
@@ -127,6 +133,16 @@ impl Cluster {
         self.shared.lock().unwrap().writes
     }
 
+    /// How often the pods were listed.
+    pub(crate) fn looks(&self) -> usize {
+        self.shared.lock().unwrap().looks
+    }
+
+    pub(crate) async fn add_pod(&self, behaviour: Pod) {
+        let at = self.shared.lock().unwrap().pods.len();
+        start_pod(&self.shared, at, behaviour).await;
+    }
+
     pub(crate) fn behave(&self, pod: usize, behaviour: Pod) {
         self.shared.lock().unwrap().pods[pod].behaviour = behaviour;
     }
@@ -169,7 +185,9 @@ async fn deployments(State(_): Api) -> Json<Value> {
 }
 
 async fn list_pods(State(shared): Api) -> Json<Value> {
-    let pods: Vec<Value> = shared.lock().unwrap().pods.iter().map(pod_object).collect();
+    let mut shared = shared.lock().unwrap();
+    shared.looks += 1;
+    let pods: Vec<Value> = shared.pods.iter().map(pod_object).collect();
     Json(json!({"apiVersion": "v1", "kind": "PodList", "metadata": {}, "items": pods}))
 }
 
@@ -239,6 +257,16 @@ async fn write(
         }
         Fault::OtherKey => touch(&shared, "other.toml"),
         Fault::SameKey => touch(&shared, "catalog.toml"),
+        Fault::Broken => {
+            apply(&shared, &patch);
+            return status(500, "etcdserver: request timed out");
+        }
+        Fault::Fence => {
+            let release = patch["metadata"]["annotations"]["inkstone.dev/release"].as_str().unwrap();
+            let mut shared = shared.lock().unwrap();
+            shared.version += 1;
+            shared.annotations.insert("inkstone.dev/interrupted.catalog.toml".to_owned(), release.to_owned());
+        }
         Fault::Forbid => return status(403, "configmaps \"catalog\" is forbidden: no permission"),
     }
     apply(&shared, &patch)

@@ -3,7 +3,7 @@ use inkstone_console::hash;
 use serde_json::{Value, json};
 
 use crate::kubernetes::{Cluster, FILE, FIRST, Fault, Pod};
-use crate::site::{Browser, Site, problem, quick};
+use crate::site::{Browser, Site, eventually, problem, quick};
 
 /// Saves a content on top of the newest revision.
 pub(crate) async fn save(browser: &Browser, content: &str) -> String {
@@ -224,4 +224,30 @@ async fn a_key_that_does_not_exist_yet_can_be_published() {
     let body = json!({"revision": revision, "expected_live_hash": null});
     admin.write(&format!("{path}/releases"), &body).await;
     assert_eq!(site.cluster.content("new.toml").unwrap(), "n = 1\n");
+}
+
+#[tokio::test]
+async fn a_release_waits_for_pods_that_ought_to_be_there_and_are_not() {
+    let site = Site::with(Cluster::start(&[]).await, quick()).await;
+    let admin = site.admin().await;
+    let release = publish(&admin, "a = 1\n").await;
+    let looks = site.cluster.looks();
+    eventually(async || (site.cluster.looks() > looks + 1).then_some(())).await;
+    let waiting = admin.read(&format!("releases/{}", id(&release))).await;
+    assert_eq!(waiting["state"], "written", "nobody has loaded it: {waiting}");
+    site.cluster.add_pod(Pod::Follows).await;
+    let done = admin.final_release(id(&release)).await;
+    assert_eq!((&done["state"], &done["pods"][0]["state"]), (&json!("complete"), &json!("loaded")));
+}
+
+#[tokio::test]
+async fn a_write_that_another_console_took_for_interrupted_is_not_made() {
+    let site = Site::start().await;
+    let admin = site.admin().await;
+    let revision = save(&admin, "a = 1\n").await;
+    let body = json!({"revision": revision, "expected_live_hash": hash(FIRST)});
+    site.cluster.next_write(Fault::Fence);
+    assert_eq!(problem(admin.post(&format!("{FILE}/releases"), &body).await).await.1, "live_changed");
+    assert_eq!(site.cluster.content("catalog.toml").unwrap(), FIRST);
+    assert_eq!(admin.read(FILE).await["releases"][0]["state"], "interrupted");
 }

@@ -35,6 +35,9 @@ pub(crate) fn write(volume: &Path, payload: &Payload) -> io::Result<bool> {
     if let Some(old) = &old
         && read(&volume.join(old))? == *payload
     {
+        // The cluster may have been killed, or the disk full, after the swap and before these were done.
+        link_visible(volume, payload)?;
+        sweep(volume, old)?;
         return Ok(false);
     }
     let fresh = format!("..{}", Timestamp::now().strftime("%Y_%m_%d_%H_%M_%S.%N"));
@@ -45,10 +48,20 @@ pub(crate) fn write(volume: &Path, payload: &Payload) -> io::Result<bool> {
         return Err(error);
     }
     link_visible(volume, payload)?;
-    if let Some(old) = old {
-        fs::remove_dir_all(volume.join(old))?;
-    }
+    sweep(volume, Path::new(&fresh))?;
     Ok(true)
+}
+
+/// Removes every data directory but the one in force.
+fn sweep(volume: &Path, current: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(volume)? {
+        let entry = entry?;
+        let is_data = entry.file_name().to_string_lossy().starts_with("..") && entry.file_type()?.is_dir();
+        if is_data && entry.file_name() != current.as_os_str() {
+            fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 fn fill(dir: &Path, payload: &Payload) -> io::Result<()> {
@@ -188,5 +201,16 @@ mod tests {
         symlink("..gone", dir.path().join(NEXT)).unwrap();
         write(dir.path(), &payload(&[("a", "2")])).unwrap();
         assert_eq!(fs::read_to_string(dir.path().join("a")).unwrap(), "2");
+    }
+
+    #[test]
+    fn what_a_kill_after_the_swap_left_undone_is_done_by_the_next_write_of_the_same_content() {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), &payload(&[("a", "1")])).unwrap();
+        fs::remove_file(dir.path().join("a")).unwrap();
+        fs::create_dir(dir.path().join("..2026_01_01_00_00_00.000000000")).unwrap();
+        assert!(!write(dir.path(), &payload(&[("a", "1")])).unwrap());
+        assert_eq!(fs::read_to_string(dir.path().join("a")).unwrap(), "1");
+        assert_eq!(entries(dir.path()).len(), 3, "data directory, its link, one file");
     }
 }

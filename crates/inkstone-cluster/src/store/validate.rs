@@ -159,7 +159,17 @@ fn pod_spec(path: &str, spec: &Value, causes: &mut Vec<Cause>) {
     if spec["containers"].as_array().is_none_or(Vec::is_empty) {
         causes.push(Cause::required(format!("{path}.containers"), ""));
     }
-    let volumes: HashSet<_> = named(&spec["volumes"]).collect();
+    let mut volumes = HashSet::new();
+    for (at, volume) in spec["volumes"].as_array().into_iter().flatten().enumerate() {
+        let at = format!("{path}.volumes[{at}].name");
+        match volume["name"].as_str().unwrap_or_default() {
+            "" => causes.push(Cause::required(at, "")),
+            // It becomes a directory of the pod.
+            name if !is_label_name(name) => causes.push(Cause::invalid(at, &name.into(), LABEL_RULE)),
+            name if !volumes.insert(name) => causes.push(Cause::duplicate(at, &name.into())),
+            _ => {}
+        }
+    }
     let mut seen = HashSet::new();
     for list in ["initContainers", "containers"] {
         for (at, container) in spec[list].as_array().into_iter().flatten().enumerate() {
@@ -188,10 +198,6 @@ fn pod_spec(path: &str, spec: &Value, causes: &mut Vec<Cause>) {
             }
         }
     }
-}
-
-fn named(list: &Value) -> impl Iterator<Item = &str> {
-    list.as_array().into_iter().flatten().filter_map(|item| item["name"].as_str())
 }
 
 fn service(new: &Object, old: Option<&Object>, causes: &mut Vec<Cause>) {

@@ -50,12 +50,20 @@ async fn wrong_objects_are_refused_with_the_field() {
     let mut unmounted = deployment("a");
     unmounted["spec"]["template"]["spec"]["containers"][0]["volumeMounts"] =
         json!([{ "name": "x", "mountPath": "/x" }]);
+    let with_volumes = |names: [&str; 2]| {
+        let mut deployment = deployment("a");
+        deployment["spec"]["template"]["spec"]["volumes"] =
+            names.iter().map(|name| json!({ "name": name, "emptyDir": {} })).collect();
+        deployment
+    };
     let mut elsewhere = config_map("a", "1");
     elsewhere["metadata"]["namespace"] = "kube-system".into();
     for (path, body, code, reason, says) in [
         (DEPLOYMENTS, unmatched, 422, "Invalid", "spec.template.metadata.labels"),
         (DEPLOYMENTS, odd_type, 400, "BadRequest", "spec.replicas"),
         (DEPLOYMENTS, unmounted, 422, "Invalid", "volumeMounts[0].name: Not found"),
+        (DEPLOYMENTS, with_volumes(["ok", "../../out"]), 422, "Invalid", "volumes[1].name: Invalid value"),
+        (DEPLOYMENTS, with_volumes(["a", "a"]), 422, "Invalid", "volumes[1].name: Duplicate value"),
         (CONFIGMAPS, config_map("Not_A_Name", "1"), 422, "Invalid", "metadata.name"),
         (CONFIGMAPS, json!({ "metadata": {} }), 422, "Invalid", "name or generateName"),
         (

@@ -42,7 +42,8 @@ impl Endpoint {
 }
 
 impl Endpoints {
-    /// The endpoints that may be given traffic, sorted. The last good set while the source fails.
+    /// The endpoints that may be given traffic, sorted. The last good set while the source fails; what there is of it
+    /// while a part of it fails.
     #[must_use]
     pub fn ready(&self) -> &[Endpoint] {
         &self.ready
@@ -118,10 +119,19 @@ impl Drop for Resolution {
 impl Publisher {
     /// Publishes the whole set of endpoints that may be given traffic, and that the source is well.
     pub fn ready(&self, endpoints: impl IntoIterator<Item = Endpoint>) {
+        self.answered(endpoints, None);
+    }
+
+    /// Publishes what may be given traffic of a source that answered, and what is wrong with its answer.
+    pub fn incomplete(&self, endpoints: impl IntoIterator<Item = Endpoint>, error: impl fmt::Display) {
+        self.answered(endpoints, Some(error.to_string().into()));
+    }
+
+    fn answered(&self, endpoints: impl IntoIterator<Item = Endpoint>, error: Option<Arc<str>>) {
         let mut ready: Vec<Endpoint> = endpoints.into_iter().collect();
         ready.sort_unstable();
         ready.dedup();
-        let new = Endpoints { ready: ready.into(), error: None, resolved: true };
+        let new = Endpoints { ready: ready.into(), error, resolved: true };
         self.0.send_if_modified(|now| {
             let changed = *now != new;
             if changed {

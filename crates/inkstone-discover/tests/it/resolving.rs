@@ -34,6 +34,21 @@ async fn a_name_that_does_not_exist_shows_as_an_error() {
 }
 
 #[tokio::test]
+async fn one_name_of_a_list_that_does_not_exist_keeps_none_of_the_others_back() {
+    for scheme in ["static", "dns"] {
+        let target: Target =
+            format!("{scheme}:///no-such-host.invalid:1,localhost:9002,127.0.0.1:9003").parse().unwrap();
+        let mut resolution = Resolvers::new().resolve(&target).unwrap();
+        let found = tokio::time::timeout(SOON, resolution.changed()).await.unwrap();
+        assert!(found.ready().contains(&endpoint(9002)), "{found:?}");
+        assert!(found.ready().contains(&endpoint(9003)), "{found:?}");
+        let error = found.error().expect("it is still wrong");
+        assert!(error.contains("cannot look up `no-such-host.invalid:1`"), "{error}");
+        assert!(!error.contains("localhost"), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn an_unknown_scheme_is_refused_with_the_known_ones() {
     let target: Target = "k8s:///catalog.shop:grpc".parse().unwrap();
     let error = Resolvers::new().resolve(&target).unwrap_err();
@@ -53,6 +68,16 @@ async fn a_source_that_fails_keeps_the_last_good_set_and_shows_the_error() {
     publisher.ready([]);
     let endpoints = resolution.changed().await;
     assert_eq!((endpoints.ready(), endpoints.error(), endpoints.is_resolved()), (&[][..], None, true));
+}
+
+#[tokio::test]
+async fn a_set_may_be_published_with_what_is_wrong_with_the_rest() {
+    let (publisher, mut resolution) = Resolution::channel();
+    publisher.ready([endpoint(1), endpoint(2)]);
+    publisher.incomplete([endpoint(2)], "one is not there");
+    let endpoints = resolution.changed().await;
+    assert_eq!(endpoints.ready(), [endpoint(2)]);
+    assert_eq!((endpoints.error(), endpoints.is_resolved()), (Some("one is not there"), true));
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ const WAITS: (Duration, Duration) = (Duration::from_millis(200), Duration::from_
 
 /// Publishes the service's endpoints until nobody wants them any more.
 pub(crate) async fn follow(access: Access, service: Service, publisher: Publisher) {
-    let mut following = Following { service, publisher, failing: false };
+    let mut following = Following { service, publisher, failing: None };
     let mut wait = WAITS.0;
     loop {
         let error = match access.connect().await {
@@ -35,8 +35,16 @@ pub(crate) async fn follow(access: Access, service: Service, publisher: Publishe
 struct Following {
     service: Service,
     publisher: Publisher,
-    /// Whether the last thing heard was an error: it is logged once, not at each attempt.
-    failing: bool,
+    /// What the last thing heard was, if it was an error: it is logged once, not at each attempt.
+    failing: Option<Failure>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Failure {
+    /// The API does not answer, or refuses.
+    Source,
+    /// It answers, and no pod has the port.
+    NoSuchPort,
 }
 
 impl Following {
@@ -74,9 +82,8 @@ impl Following {
         let Service { name, port, .. } = &self.service;
         match slices.endpoints(port) {
             Ok(endpoints) => {
-                if self.failing {
+                if self.failing.take().is_some() {
                     tracing::info!(service = %name, namespace, "found again");
-                    self.failing = false;
                 }
                 tracing::debug!(service = %name, namespace, endpoints = endpoints.len(), "endpoints changed");
                 self.publisher.ready(endpoints);
@@ -84,17 +91,21 @@ impl Following {
             Err(NoSuchPort { known }) => {
                 let known =
                     if known.is_empty() { "none".to_owned() } else { format!("`{}`", known.join("`, `")) };
-                self.failed(&format!(
+                let error = format!(
                     "the pods of service {namespace}/{name} have no port `{port}`; they have {known}"
-                ));
+                );
+                if self.failing.replace(Failure::NoSuchPort) != Some(Failure::NoSuchPort) {
+                    tracing::warn!(service = %name, "{error}; none of them is called");
+                }
+                // The source has answered: what was there before is no more.
+                self.publisher.incomplete([], error);
             }
         }
     }
 
     fn failed(&mut self, error: &str) {
-        if !self.failing {
+        if self.failing.replace(Failure::Source) != Some(Failure::Source) {
             tracing::warn!(service = %self.service.name, "{error}; the endpoints known before stay in use");
-            self.failing = true;
         }
         self.publisher.failed(error);
     }

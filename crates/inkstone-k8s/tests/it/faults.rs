@@ -143,6 +143,24 @@ async fn a_port_that_the_pods_do_not_have_is_an_error_that_names_theirs() {
 }
 
 #[tokio::test]
+async fn a_port_that_disappears_takes_its_endpoints_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let fake = Fake {
+        listed: Arc::default(),
+        list: |_| slices(1, "127.1.0.1"),
+        watch: |_| {
+            let mut renamed = slice(2, "127.1.0.1");
+            renamed["ports"][0]["name"] = json!("http");
+            vec![json!({ "type": "MODIFIED", "object": renamed })]
+        },
+    };
+    let mut catalog = follow(&fake.serve(dir.path()).await, "k8s:///catalog.shop:grpc");
+    let gone = until(&mut catalog, "an error", |now| now.error().is_some()).await;
+    assert!(gone.error().unwrap().contains("have no port `grpc`; they have `http`"), "{gone:?}");
+    assert!(gone.is_resolved() && gone.ready().is_empty(), "dead endpoints stay: {gone:?}");
+}
+
+#[tokio::test]
 async fn a_kubeconfig_that_is_missing_broken_or_leads_nowhere_is_named() {
     let check = |file: PathBuf, parts: &'static [&'static str]| async move {
         let mut catalog = follow(&file, "k8s:///catalog.shop:grpc");

@@ -89,23 +89,26 @@ impl Runs {
     {
         let stopping = self.cx.stopping();
         let mut changes = self.config.changes();
+        // Up to here every run is done or left out.
+        let mut done = Zoned::now();
         loop {
             let schedule =
                 Schedule::of(&self.config.get()).map_err(|why| self.cx.fault(Code::InvalidValue, why))?;
-            let Some(next) = schedule.after(&Zoned::now()) else {
+            let next = schedule.after(&done);
+            if next.is_none() {
                 tracing::warn!(name = %self.cx.name, "the schedule has no time left to run at");
-                tokio::select! {
-                    () = stopping.cancelled() => return Ok(()),
-                    _changed = changes.changed() => continue,
-                }
-            };
+            }
             tokio::select! {
                 () = stopping.cancelled() => return Ok(()),
-                _changed = changes.changed() => continue,
-                () = sleep_until(&next) => {}
+                _changed = changes.changed() => {}
+                () = sleep_until(next.as_ref()) => {}
             }
+            done = Zoned::now();
+            // A change in the instant of a run does not take it away.
+            let Some(next) = next.filter(|next| *next <= done) else { continue };
             self.once(&work).await;
-            let missed = schedule.between(&next, &Zoned::now());
+            done = Zoned::now();
+            let missed = schedule.between(&next, &done);
             if missed > 0 {
                 tracing::warn!(name = %self.cx.name, missed, "the run took longer than the time to the next; left out");
             }
@@ -136,8 +139,9 @@ impl Runs {
     }
 }
 
-/// Sleeps by the clock on the wall, which may be set while we sleep.
-async fn sleep_until(time: &Zoned) {
+/// Sleeps by the clock on the wall, which may be set while we sleep; for ever if there is no time.
+async fn sleep_until(time: Option<&Zoned>) {
+    let Some(time) = time else { return std::future::pending().await };
     loop {
         let left = until(time, &Zoned::now());
         if left.is_zero() {

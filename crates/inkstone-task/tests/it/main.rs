@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use inkstone_core::App;
+use inkstone_config::Sources;
+use inkstone_core::{App, Phase, build_info};
 use inkstone_task::Cron;
 use tokio::time::timeout;
 
@@ -90,4 +91,40 @@ async fn a_table_without_a_schedule_is_refused() {
     let sweep = app.load::<Cron>("cron.sweep").run(|| async { Ok::<_, std::io::Error>(()) });
     let report = app.serve(sweep).run().await.unwrap_err().to_string();
     assert!(report.contains("no schedule is set"), "{report}");
+}
+
+#[tokio::test]
+async fn a_reload_in_the_instant_of_a_run_does_not_skip_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("t.toml");
+    let write = |timeout: usize| {
+        let text = format!(
+            "app.drain = \"0s\"\n[cron.sweep]\nschedule = \"* * * * * *\"\nguard.timeout = \"{timeout}s\""
+        );
+        std::fs::write(&file, text).unwrap();
+    };
+    write(50);
+    let app = App::with_sources(build_info!(), Sources::new().file(&file));
+    let handle = app.handle().clone();
+    let runs = Arc::new(AtomicUsize::new(0));
+    let counted = runs.clone();
+    let work = app.load::<Cron>("cron.sweep").run(move || {
+        counted.fetch_add(1, Ordering::SeqCst);
+        async { Ok::<_, std::io::Error>(()) }
+    });
+    let running = tokio::spawn(app.serve(work).run());
+    handle.phase().wait_for(|phase| *phase == Phase::Ready).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    for timeout in 51..55 {
+        let before = runs.load(Ordering::SeqCst);
+        // Nothing else runs on this thread while a second passes: then the run and the reload are there at once.
+        let now = jiff::Timestamp::now().subsec_nanosecond();
+        std::thread::sleep(Duration::from_nanos(u64::try_from(1_000_000_000 - now).unwrap()));
+        write(timeout);
+        let _applied_here_or_by_the_watch = handle.settings().reload().unwrap();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert!(runs.load(Ordering::SeqCst) > before, "the run was skipped");
+    }
+    handle.stop();
+    running.await.unwrap().unwrap();
 }

@@ -6,12 +6,13 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use futures::FutureExt;
-use inkstone_config::{Code, Live};
+use inkstone_config::Live;
 use inkstone_core::{AppHandle, Bound, Cx, Error, Load, Section, Server};
 
 use crate::access;
 use crate::config::GovernorConfig;
 use crate::pages;
+use crate::serving;
 
 /// The port a service is governed through. Bound when the app runs, stopped after all other servers.
 #[derive(Debug)]
@@ -52,14 +53,8 @@ impl Server for Governor {
         let stopping = self.cx.stopping_last();
         let state = State { app: self.cx.app().clone(), config: self.config, address: endpoint.ip() };
         let router = router(state);
-        let cx = self.cx;
-        let serve = async move {
-            let serving = axum::serve(listener, router).with_graceful_shutdown(stopping.cancelled_owned());
-            serving
-                .await
-                .map_err(|error| cx.fault(Code::ServeFailed, error.to_string()).target(endpoint).into())
-        };
-        Ok(Bound { endpoint: Some(endpoint), serve: serve.boxed() })
+        let serve = serving::serve(listener, router, stopping);
+        Ok(Bound { endpoint: Some(endpoint), serve: serve.map(Ok).boxed() })
     }
 
     fn cx(&self) -> &Cx {

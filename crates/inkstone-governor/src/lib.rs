@@ -5,6 +5,7 @@ mod checks;
 mod config;
 mod governor;
 mod pages;
+mod serving;
 
 pub use config::GovernorConfig;
 pub use governor::Governor;

@@ -1,9 +1,12 @@
 //! Who may see what, and where it listens.
 
+use std::time::Duration;
+
 use inkstone_config::Sources;
 use inkstone_core::{App, build_info};
 use reqwest::StatusCode;
 use reqwest::header::{HOST, WWW_AUTHENTICATE};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{Service, client, free_port, refused};
 
@@ -86,4 +89,21 @@ async fn a_taken_port_is_named_with_what_to_do() {
 async fn a_host_that_is_not_this_machine_is_refused() {
     let report = refused("[server.governor]\nhost = \"192.0.2.1\"\ntoken = \"t\"\nport = 0").await;
     assert!(report.contains("192.0.2.1") && report.contains("server.governor.host"), "{report}");
+}
+
+#[tokio::test]
+async fn a_client_that_sends_half_a_head_does_not_hold_up_the_stop() {
+    let service = Service::start("", "").await;
+    let mut silent = tokio::net::TcpStream::connect(service.address).await.unwrap();
+    let mut half = tokio::net::TcpStream::connect(service.address).await.unwrap();
+    half.write_all(b"GET /live HTTP/1.1\r\nhost: ").await.unwrap();
+    // Accepted after both.
+    assert_eq!(service.status("/live").await, StatusCode::OK);
+    let before_it_would_be_cut_off = Duration::from_secs(10);
+    tokio::time::timeout(before_it_would_be_cut_off, service.stop()).await.expect("stops soon").unwrap();
+    for stream in [&mut silent, &mut half] {
+        let mut rest = Vec::new();
+        // A reset is an end, too.
+        let _reset = stream.read_to_end(&mut rest).await;
+    }
 }

@@ -3,14 +3,15 @@
 use std::cell::Cell;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 tokio::task_local! {
     static SERVING: Capture;
 }
 
 thread_local! {
-    static OFFERED: Cell<Option<Capture>> = const { Cell::new(None) };
+    /// Weak, because the service that is called may not be ours and never take it: then it ends with the codec.
+    static OFFERED: Cell<Weak<Inner>> = const { Cell::new(Weak::new()) };
 }
 
 /// Most messages of a stream that are kept from each side.
@@ -35,7 +36,7 @@ impl Capture {
     #[must_use]
     pub fn offer() -> Self {
         let capture = Self::default();
-        OFFERED.set(Some(capture.clone()));
+        OFFERED.set(Arc::downgrade(&capture.0));
         capture
     }
 
@@ -56,7 +57,7 @@ impl Capture {
     }
 
     pub(crate) fn take_offered() -> Option<Self> {
-        OFFERED.take()
+        OFFERED.take().upgrade().map(Self)
     }
 
     pub(crate) async fn serve<F: Future>(self, work: F) -> F::Output {
@@ -87,4 +88,18 @@ impl Capture {
 fn joined(side: &Mutex<Vec<String>>) -> Option<String> {
     let kept = side.lock().unwrap_or_else(PoisonError::into_inner);
     (!kept.is_empty()).then(|| kept.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_offered_to_a_service_that_is_not_ours_is_not_taken_for_the_next_call() {
+        let ours = Capture::offer();
+        assert!(Capture::take_offered().is_some_and(|taken| Arc::ptr_eq(&taken.0, &ours.0)));
+        // The codec of a call over another service is gone when that call is over.
+        drop(Capture::offer());
+        assert!(Capture::take_offered().is_none());
+    }
 }

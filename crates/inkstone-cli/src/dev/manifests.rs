@@ -34,6 +34,25 @@ impl Manifest {
         self.object["metadata"]["namespace"].as_str().unwrap_or("default")
     }
 
+    /// The cluster could not be asked for the manifest's kind, or it has none of that name.
+    fn unknown(&self, error: &kube::Error) -> Fault {
+        let (kind, version) = (self.kind(), self.object["apiVersion"].as_str().unwrap_or_default());
+        let missing = match error {
+            kube::Error::Api(status) => status.code == 404,
+            kube::Error::Discovery(_) => true,
+            _ => false,
+        };
+        let fault = |message: String| fault(Code::BuildFailed, message, self.file.display());
+        if !missing {
+            return fault(format!("{kind} {} cannot be applied: {}", self.name(), said(error)));
+        }
+        fault(format!(
+            "{kind} {} cannot be applied: the cluster has no kind {kind} in {version:?}",
+            self.name()
+        ))
+        .hint("`kubectl api-resources` lists the kinds; the local cluster has those that services need")
+    }
+
     fn version(&self) -> GroupVersionKind {
         let version = self.object["apiVersion"].as_str().unwrap_or_default();
         let (group, version) = version.split_once('/').unwrap_or(("", version));
@@ -89,7 +108,7 @@ pub(crate) async fn apply(client: &Client, manifests: &[Manifest]) -> Result {
             )
         };
         let (resource, capabilities) =
-            pinned_kind(client, &manifest.version()).await.map_err(|error| failed(&error))?;
+            pinned_kind(client, &manifest.version()).await.map_err(|error| manifest.unknown(&error))?;
         let api: Api<DynamicObject> = match capabilities.scope {
             Scope::Cluster => Api::all_with(client.clone(), &resource),
             Scope::Namespaced => Api::namespaced_with(client.clone(), manifest.namespace(), &resource),

@@ -8,7 +8,7 @@ use inkstone_cluster::Cluster;
 use serde::Serialize;
 
 use super::fault;
-use crate::console::{Announcement, write_whole};
+use crate::console::{Announcement, private_dir, write_whole};
 
 /// The folder, held until this is dropped.
 #[derive(Debug)]
@@ -62,7 +62,7 @@ impl State {
             fault(Code::CannotCreate, format_args!("the state folder cannot be used: {error}"), dir.display())
                 .hint("make it writable, or name another with --state-dir")
         };
-        fs::create_dir_all(dir).map_err(|error| cannot(&error))?;
+        private_dir(dir).map_err(|error| cannot(&error))?;
         let dir = dir.canonicalize().map_err(|error| cannot(&error))?;
         let lock = File::create(dir.join("lock")).map_err(|error| cannot(&error))?;
         match lock.try_lock() {

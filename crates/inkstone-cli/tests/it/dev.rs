@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -186,6 +187,19 @@ fn everything_comes_up_and_ctrl_c_leaves_nothing_behind() {
     }
     assert!(places["setup"].as_str().unwrap().contains("/setup#token="), "{places}");
     assert!(Path::new(places["kubeconfig"].as_str().unwrap()).exists());
+    // The link for the first account is in them, and the accounts.
+    for (path, mode) in [
+        ("state", 0o700),
+        ("state/dev.json", 0o600),
+        ("state/console", 0o700),
+        ("state/console/announced.json", 0o600),
+        ("state/console/console.db", 0o600),
+        ("state/console/console.db-wal", 0o600),
+        ("state/cluster/access/kubeconfig", 0o600),
+    ] {
+        let found = fs::metadata(dev.path(path)).unwrap().permissions().mode() & 0o777;
+        assert_eq!(found, mode, "{path}: {found:o}");
+    }
     dev.until_said("Ctrl-C stops everything");
     let log = dev.log();
     for part in [
@@ -277,6 +291,12 @@ fn an_object_that_the_cluster_refuses_is_named_and_everything_stops() {
     let dir = folder(&[("10-map.yaml", map)]);
     let args = ["dev", ".", "--no-console"];
     refused(dir.path(), &args, 69, &["10-map.yaml", "ConfigMap default/Not_A_Name", "stopping"]);
+    for (kind, version) in [("Widget", "example.com/v1"), ("Widget", "v1"), ("Pod", "v9")] {
+        let object = format!("apiVersion: {version}\nkind: {kind}\nmetadata: {{ name: w }}\n");
+        let dir = folder(&[("10-odd.yaml", &object)]);
+        let missing = format!("the cluster has no kind {kind} in \"{version}\"");
+        refused(dir.path(), &args, 69, &["10-odd.yaml", &missing]);
+    }
 }
 
 #[test]

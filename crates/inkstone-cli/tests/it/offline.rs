@@ -69,3 +69,14 @@ fn version_says_what_it_was_built_from() {
     }
     assert_ne!(build["rustc"], "unknown", "build.rs has looked");
 }
+
+#[test]
+fn a_console_does_not_begin_where_another_one_runs() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("state")).unwrap();
+    let lock = fs::File::create(dir.path().join("state/lock")).unwrap();
+    lock.try_lock().unwrap();
+    let output = inkstone(dir.path(), &["console", "--state-dir", "state"]);
+    assert_eq!(output.status.code(), Some(73), "{}", said(&output));
+    assert!(said(&output).contains("another `inkstone console` runs"), "{}", said(&output));
+}

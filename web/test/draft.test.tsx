@@ -32,6 +32,24 @@ describe("a draft", () => {
     expect(hook.result.current[0]).toBeNull();
   });
 
+  it("ends when it became a revision", () => {
+    const hook = renderHook(() => useDraft(file("a.toml")));
+    act(() => hook.result.current[1]({ content: "sent", base: "r1" }));
+    act(() => hook.result.current[2]("sent", "r2"));
+    expect(hook.result.current[0]).toBeNull();
+    expect(sessionStorage.length).toBe(0);
+  });
+
+  it("keeps what was typed while it was being saved, on top of the new revision", () => {
+    const hook = renderHook(() => useDraft(file("a.toml")));
+    act(() => hook.result.current[1]({ content: "sent", base: "r1" }));
+    // The dialog that saves still holds what it got when it opened.
+    const ended = hook.result.current[2];
+    act(() => hook.result.current[1]({ content: "sent, and more", base: "r1" }));
+    act(() => ended("sent", "r2"));
+    expect(hook.result.current[0]).toEqual({ content: "sent, and more", base: "r2" });
+  });
+
   it("survives broken storage", () => {
     sessionStorage.setItem("inkstone.draft:shop/catalog/catalog/a.toml", "{not json");
     expect(renderHook(() => useDraft(file("a.toml"))).result.current[0]).toBeNull();

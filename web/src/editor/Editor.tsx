@@ -11,7 +11,7 @@ import {
   keymap,
   lineNumbers,
 } from "@codemirror/view";
-import { type RefObject, useEffect, useImperativeHandle, useRef } from "react";
+import { type RefObject, useEffect, useImperativeHandle, useLayoutEffect, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import type { Problem } from "../api/types";
 import { diagnosticsOf, rangeOf } from "./diagnostics";
@@ -85,7 +85,8 @@ export function Editor({ value, onChange, check, readOnly = false, language, lab
     };
   }, [language, label, readOnly, t]);
 
-  useEffect(() => {
+  // Before anything else can be typed: a later effect would take an older value for a change from outside.
+  useLayoutEffect(() => {
     const current = view.current;
     if (!current || current.state.doc.toString() === value) return;
     current.dispatch({ changes: { from: 0, to: current.state.doc.length, insert: value } });

@@ -71,12 +71,13 @@ function SaveForm({
   });
   const refused = save.error instanceof ApiError && save.error.code === "stale";
   const stale = refused || draft.base !== (newest?.id ?? null);
+  const ready = !stale && message.trim() !== "" && !save.isPending;
 
   return (
     <Stack
       gap="sm"
       onKeyDown={(event) => {
-        if ((event.ctrlKey || event.metaKey) && event.key === "Enter" && !stale) save.mutate({ publishNext: false });
+        if ((event.ctrlKey || event.metaKey) && event.key === "Enter" && ready) save.mutate({ publishNext: false });
       }}
     >
       {save.error && !refused && <ErrorNotice error={save.error} title={t("save.failed")} />}

@@ -32,7 +32,7 @@ export function Workbench({ application, file }: Props) {
   const canEdit = useCanEdit();
   const ref = useMemo(() => refOf(application, file), [application, file]);
   const { query, detail, newest, content, error } = useFile(ref);
-  const [draft, setDraft] = useDraft(ref);
+  const [draft, setDraft, endDraft] = useDraft(ref);
   const [problems, setProblems] = useState<Problem[]>();
   const [saving, setSaving] = useState(false);
   const [publishing, setPublishing] = useState<Revision>();
@@ -76,7 +76,7 @@ export function Workbench({ application, file }: Props) {
     const stored = draft?.content ?? content ?? "";
     client.setQueryData(revisionQuery(revision.id).queryKey, { ...revision, content: stored });
     await refreshFile(client, ref);
-    setDraft(null);
+    endDraft(stored, revision.id);
     notifications.show({ color: "teal", message: t("save.done", { number: revision.number }) });
     if (publishNext) setPublishing(revision);
   };

@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useState } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
 import type { FileRef, Id } from "../../api/types";
 
 /** Text that is not saved yet, and the revision it started from. */
@@ -25,8 +25,12 @@ export function useDraft(file: FileRef) {
   const current = state.key === key ? state : { key, draft: read(key) };
   if (current !== state) setState(current);
 
+  const latest = useRef(current.draft);
+  latest.current = current.draft;
+
   const setDraft = useCallback(
     (draft: Draft | null) => {
+      latest.current = draft;
       setState({ key, draft });
       try {
         if (draft) sessionStorage.setItem(key, JSON.stringify(draft));
@@ -38,6 +42,15 @@ export function useDraft(file: FileRef) {
     [key],
   );
 
+  /** Ends the draft that became a revision. What was typed since it was sent stays, on top of that revision. */
+  const saved = useCallback(
+    (content: string, revision: Id) => {
+      const draft = latest.current;
+      setDraft(draft && draft.content !== content ? { content: draft.content, base: revision } : null);
+    },
+    [setDraft],
+  );
+
   const dirty = current.draft !== null;
   useEffect(() => {
     if (!dirty) return;
@@ -46,5 +59,5 @@ export function useDraft(file: FileRef) {
     return () => window.removeEventListener("beforeunload", warn);
   }, [dirty]);
 
-  return [current.draft, setDraft] as const;
+  return [current.draft, setDraft, saved] as const;
 }

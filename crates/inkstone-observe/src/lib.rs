@@ -5,6 +5,7 @@ mod log;
 mod metrics;
 pub mod names;
 mod record;
+mod redact;
 
 pub use log::{LogConfig, LogFormat};
 pub use metrics::Metrics;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::caller::caller;
 use crate::metrics::{CallLabels, Metrics};
+use crate::redact::redact;
 
 /// What kind of call is recorded. It decides the metric; nothing else differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,9 +38,9 @@ pub struct Outcome<'a> {
     pub target: Option<&'a str>,
     /// How long it took, from start to the end of the response.
     pub cost: Duration,
-    /// What was asked, already cut to size. Only in debug mode.
+    /// What was asked, as [`Recorder::show`] shows it. Only in debug mode.
     pub request: Option<&'a str>,
-    /// What came back, or why nothing did. Only in debug mode.
+    /// What came back, or why nothing did, shown likewise. Only in debug mode.
     pub response: Option<&'a str>,
     /// The line of the user's code that made the call. Only in debug mode.
     pub caller: Option<&'a str>,
@@ -89,10 +90,11 @@ impl Recorder {
         if self.0.debug { caller() } else { None }
     }
 
-    /// The value as the six-tuple shows it, in debug mode.
+    /// The value as the six-tuple shows it, in debug mode: cut to size, and with the values of fields masked whose
+    /// names are telltale ([`telltale`](inkstone_config::telltale)).
     #[must_use]
     pub fn show(&self, value: &dyn fmt::Debug) -> Option<String> {
-        self.0.debug.then(|| cut(format!("{value:?}")))
+        self.0.debug.then(|| shown(&format!("{value:?}")))
     }
 
     /// The configuration key of the instance.
@@ -137,11 +139,41 @@ fn print(inner: &Inner, outcome: &Outcome<'_>) {
     let _closed = std::io::stderr().lock().write_all(line.as_bytes());
 }
 
-fn cut(mut text: String) -> String {
-    if text.len() > SHOWN {
-        let whole = text.len();
-        text.truncate(text.floor_char_boundary(SHOWN));
-        text.push_str(&format!("… ({whole} bytes)"));
+fn shown(text: &str) -> String {
+    let most = text.floor_char_boundary(SHOWN);
+    let mut shown = redact(&text[..most]);
+    if most < text.len() {
+        shown.push_str(&format!("… ({} bytes)", text.len()));
     }
-    text
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    #[allow(dead_code, reason = "only shown")]
+    struct Login {
+        name: String,
+        password: Option<&'static str>,
+    }
+
+    fn recorder(debug: bool) -> Recorder {
+        Recorder::new(&Metrics::new(), Protocol::RpcClient, "grpc", "grpc.users".into(), "h:1", debug)
+    }
+
+    #[test]
+    fn what_is_shown_has_no_secrets_and_is_cut_to_size() {
+        let login = Login { name: "ann".to_owned(), password: Some("hunter2") };
+        assert_eq!(recorder(true).show(&login).unwrap(), r#"Login { name: "ann", password: *** }"#);
+        let long = Login { name: "é".repeat(SHOWN), ..login };
+        let shown = recorder(true).show(&long).unwrap();
+        assert!(shown.len() < SHOWN + 40 && shown.ends_with(" bytes)"), "{shown}");
+    }
+
+    #[test]
+    fn outside_debug_mode_nothing_is_shown() {
+        assert_eq!(recorder(false).show(&"x"), None);
+    }
 }

@@ -22,4 +22,5 @@ pub use cx::Cx;
 pub use entry::{main, main_with};
 pub use error::{Error, Result};
 pub use handle::{AppHandle, Instance, Phase};
+pub use listen::backlog;
 pub use load::{Loader, Section};

@@ -4,11 +4,14 @@ use std::io;
 use std::net::SocketAddr;
 
 use inkstone_config::{Code, Fault};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::cx::Cx;
 use crate::error::Error;
 use crate::holder;
+
+/// Most connections that wait to be accepted: what tokio asks the system for.
+const BACKLOG: usize = 1024;
 
 impl Cx {
     /// Listens on `host` and `port` of this server's table; port 0 takes a free one.
@@ -44,6 +47,20 @@ impl Cx {
         };
         self.fault(code, message).hint(hint)
     }
+}
+
+/// Closes a listener: the connections that have come already and that nobody has accepted. Without this the system
+/// resets them, and the requests on them are lost.
+#[must_use]
+pub fn backlog(listener: TcpListener) -> Vec<(TcpStream, SocketAddr)> {
+    // The system's own answer: the runtime may not have heard yet that there is something to accept.
+    let Ok(listener) = listener.into_std() else { return Vec::new() };
+    let waiting = std::iter::from_fn(|| listener.accept().ok()).take(BACKLOG);
+    let registered = waiting.filter_map(|(stream, peer)| {
+        stream.set_nonblocking(true).ok()?;
+        Some((TcpStream::from_std(stream).ok()?, peer))
+    });
+    registered.collect()
 }
 
 /// Binds the first address of the host that works.

@@ -19,7 +19,12 @@ pub struct HttpServerConfig {
     pub header_timeout: Dur,
     /// Most requests at once on one HTTP/2 connection.
     pub max_streams: u32,
-    /// Time-outs around each request. Methods are named like `GET /orders/{id}`.
+    /// How long streams that are still open may go on once the server stops; then they end, server-sent events for one. Keep it
+    /// below what `app.drain` leaves of `app.stop_within`. `0s` ends them at once.
+    #[schemars(extend("x-live" = true))]
+    pub stream_grace: Dur,
+    /// Time-outs around each request, until its response begins: a body that is streamed may take longer. Methods are
+    /// named like `GET /orders/{id}`.
     #[schemars(extend("x-live" = true))]
     pub guard: GuardConfig,
 }
@@ -35,6 +40,7 @@ impl Default for HttpServerConfig {
             // side first would cross a request on its way
             header_timeout: Dur::from_secs(75),
             max_streams: 250,
+            stream_grace: Dur::from_secs(5),
             guard: GuardConfig::unlimited(),
         }
     }

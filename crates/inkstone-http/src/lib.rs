@@ -2,6 +2,7 @@
 
 mod config;
 mod connection;
+mod ending;
 mod panics;
 mod problem;
 mod protocol;

@@ -9,15 +9,17 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use futures::FutureExt;
 use inkstone_config::{Code, Live};
-use inkstone_core::{Bound, Cx, Error, Load, Phase, Section, Server};
+use inkstone_core::{Bound, Cx, Error, Load, Phase, Section, Server, backlog};
 use inkstone_guard::GuardLayer;
 use inkstone_observe::Protocol;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tower::util::MapResponseLayer;
 
 use crate::config::HttpServerConfig;
 use crate::connection::Connections;
+use crate::ending;
 use crate::panics;
 use crate::protocol::Http;
 
@@ -39,16 +41,19 @@ impl HttpServer {
         Self { routes: self.routes.merge(routes), ..self }
     }
 
-    /// The routes with what surrounds every request: from the outside in, guard, panics, limits.
-    fn guarded(&self, endpoint: &str) -> Router {
+    /// The routes with what surrounds every request: from the outside in, guard, the end of streams, panics, limits.
+    fn guarded(&self, endpoint: &str, streams_end: CancellationToken) -> Router {
         let config = self.config.get();
         let settings = self.config.map(|config| config.guard.clone());
         let guard = self.cx.guard(Protocol::HttpServer, endpoint, settings);
         let max_body = config.max_body.as_usize();
+        // Cloned for each request, which must not take the token's lock.
+        let streams_end = Arc::new(streams_end);
         self.routes
             .clone()
             .layer(DefaultBodyLimit::max(max_body))
             .layer(panics::layer())
+            .layer(MapResponseLayer::new(move |response| ending::streams(response, &streams_end)))
             .layer(GuardLayer::new(guard, Http))
     }
 }
@@ -70,11 +75,20 @@ impl Server for HttpServer {
         let endpoint = listener
             .local_addr()
             .map_err(|error| self.cx.fault(Code::AddressUnavailable, error.to_string()))?;
-        let routes = self.guarded(&endpoint.to_string());
+        let streams_end = CancellationToken::new();
+        let routes = self.guarded(&endpoint.to_string(), streams_end.clone());
         let draining = Arc::new(AtomicBool::new(false));
         let connections = Connections::new(routes, &config, draining.clone());
+        let grace = self.config.map(|config| config.stream_grace);
+        let grace = ending::after_grace(self.cx.stopping(), grace, streams_end);
         let serve = serve(listener, connections, self.cx, draining);
-        Ok(Bound { endpoint: Some(endpoint), serve: serve.map(Ok).boxed() })
+        let serve = async move {
+            tokio::select! {
+                () = serve => Ok(()),
+                never = grace => match never {},
+            }
+        };
+        Ok(Bound { endpoint: Some(endpoint), serve: serve.boxed() })
     }
 
     fn cx(&self) -> &Cx {
@@ -105,8 +119,10 @@ async fn serve(listener: TcpListener, connections: Connections, cx: Cx, draining
             },
         }
     }
-    // From here on new connections are refused rather than left waiting.
-    drop(listener);
+    // From here on new connections are refused rather than left waiting; those that wait already are served.
+    for (stream, peer) in backlog(listener) {
+        open.spawn(connections.serve(stream, peer, stopping.clone()));
+    }
     while open.join_next().await.is_some() {}
 }
 

@@ -22,6 +22,11 @@ impl Client {
         Self(TcpStream::connect(addr).await.unwrap())
     }
 
+    /// Over a connection that there is already.
+    pub(crate) fn over(stream: std::net::TcpStream) -> Self {
+        Self(TcpStream::from_std(stream).unwrap())
+    }
+
     pub(crate) async fn send(&mut self, text: &str) {
         self.0.write_all(text.as_bytes()).await.unwrap();
     }
@@ -33,6 +38,19 @@ impl Client {
 
     /// The next answer, which must say how long it is.
     pub(crate) async fn answer(&mut self) -> Answer {
+        let head = self.head().await;
+        let length = head
+            .headers
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length: "))
+            .map_or(0, |n| n.parse().unwrap());
+        let mut body = vec![0; length];
+        self.0.read_exact(&mut body).await.unwrap();
+        Answer { body: String::from_utf8(body).unwrap(), ..head }
+    }
+
+    /// The head of the next answer.
+    pub(crate) async fn head(&mut self) -> Answer {
         let mut read = Vec::new();
         let head = loop {
             if let Some(end) = read.windows(4).position(|window| window == b"\r\n\r\n") {
@@ -49,13 +67,14 @@ impl Client {
         };
         let headers = String::from_utf8(read[..head].to_vec()).unwrap().to_lowercase();
         let status = headers.split(' ').nth(1).unwrap().parse().unwrap();
-        let length = headers
-            .lines()
-            .find_map(|line| line.strip_prefix("content-length: "))
-            .map_or(0, |n| n.parse().unwrap());
-        let mut body = vec![0; length];
-        self.0.read_exact(&mut body).await.unwrap();
-        Answer { status, headers, body: String::from_utf8(body).unwrap() }
+        Answer { status, headers, body: String::new() }
+    }
+
+    /// Everything until the server closes the connection.
+    pub(crate) async fn rest(mut self) -> String {
+        let mut rest = Vec::new();
+        self.0.read_to_end(&mut rest).await.unwrap();
+        String::from_utf8(rest).unwrap()
     }
 
     /// Waits until the server closes the connection.

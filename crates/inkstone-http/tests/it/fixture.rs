@@ -7,6 +7,7 @@ use inkstone_core::{App, AppHandle, Phase, Result, Server};
 use inkstone_http::HttpServer;
 use inkstone_http::axum::Router;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 pub(crate) const SOON: Duration = Duration::from_secs(10);
 
@@ -15,6 +16,8 @@ pub(crate) const SOON: Duration = Duration::from_secs(10);
 pub(crate) struct Service {
     pub(crate) addr: SocketAddr,
     pub(crate) app: AppHandle,
+    /// What tells the server to stop accepting.
+    pub(crate) stopping: CancellationToken,
     running: JoinHandle<Result>,
 }
 
@@ -26,10 +29,11 @@ impl Service {
         let handle = app.handle().clone();
         let (told, addr) = tokio::sync::oneshot::channel();
         let http = Announced { http: app.load::<HttpServer>("server.http").routes(routes), told };
+        let stopping = http.cx().stopping();
         let running = tokio::spawn(app.serve(http).run());
         let addr = addr.await.expect("the server is bound");
         handle.phase().wait_for(|phase| *phase == Phase::Ready).await.unwrap();
-        Self { addr, app: handle, running }
+        Self { addr, app: handle, stopping, running }
     }
 
     /// Stops it and waits for its end.

@@ -1,13 +1,18 @@
-//! A body that ends with DEADLINE_EXCEEDED when its time is up: a deadline holds for the whole call, not for its head.
+//! A body that ends before its end: with DEADLINE_EXCEEDED when its time is up, because a deadline holds for the whole
+//! call and not for its head; with UNAVAILABLE when the server stops.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::Sleep;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::Status;
+
+use crate::server::Cut;
 
 pin_project_lite::pin_project! {
     /// A body under a deadline. The default is an empty body.
@@ -17,20 +22,46 @@ pin_project_lite::pin_project! {
         inner: Option<B>,
         #[pin]
         up: Option<Sleep>,
+        stop: Option<Stop>,
+        begun: bool,
         over: bool,
+    }
+}
+
+/// What tells a stream to end.
+#[derive(Debug)]
+struct Stop {
+    token: Arc<CancellationToken>,
+    /// Made when it is first waited for: most responses are one message, and never wait.
+    told: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+    request: Cut,
+}
+
+impl Stop {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let token = &self.token;
+        self.told
+            .get_or_insert_with(|| Box::pin(CancellationToken::clone(token).cancelled_owned()))
+            .as_mut()
+            .poll(cx)
     }
 }
 
 impl<B> Timed<B> {
     pub(crate) fn new(inner: B, deadline: Option<Instant>) -> Self {
         let up = deadline.map(|deadline| tokio::time::sleep_until(deadline.into()));
-        Self { inner: Some(inner), up, over: false }
+        Self { inner: Some(inner), up, stop: None, begun: false, over: false }
+    }
+
+    /// Ends it, if it is a stream, when `token` is cancelled. Whenever it is cut, so is its request.
+    pub(crate) fn until(self, token: Arc<CancellationToken>, request: Cut) -> Self {
+        Self { stop: Some(Stop { token, told: None, request }), ..self }
     }
 }
 
 impl<B> Default for Timed<B> {
     fn default() -> Self {
-        Self { inner: None, up: None, over: true }
+        Self { inner: None, up: None, stop: None, begun: false, over: true }
     }
 }
 
@@ -46,15 +77,27 @@ impl<B: Body> Body for Timed<B> {
         let Some(inner) = this.inner.as_mut().as_pin_mut().filter(|_| !*this.over) else {
             return Poll::Ready(None);
         };
-        if let Poll::Ready(frame) = inner.poll_frame(cx) {
-            return Poll::Ready(frame);
+        let polled = inner.poll_frame(cx);
+        // A response of one message is never cut. A stream is, even one that always has more.
+        let next = matches!(&polled, Poll::Ready(Some(Ok(frame))) if frame.is_data() && *this.begun);
+        if polled.is_ready() && !next {
+            *this.begun = true;
+            return polled;
         }
-        let Some(up) = this.up.as_pin_mut() else { return Poll::Pending };
-        std::task::ready!(up.poll(cx));
+        let status = if this.up.as_pin_mut().is_some_and(|up| up.poll(cx).is_ready()) {
+            Status::deadline_exceeded("the deadline passed in the middle of the response")
+        } else if this.stop.as_mut().is_some_and(|stop| stop.poll(cx).is_ready()) {
+            Status::unavailable("the server is stopping")
+        } else {
+            return polled;
+        };
         *this.over = true;
         // What still comes is not wanted: over HTTP/2, dropping the body resets the stream.
         this.inner.set(None);
-        Poll::Ready(Some(Ok(Frame::trailers(time_is_up()))))
+        if let Some(stop) = this.stop {
+            stop.request.now();
+        }
+        Poll::Ready(Some(Ok(Frame::trailers(trailers(&status)))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -63,17 +106,16 @@ impl<B: Body> Body for Timed<B> {
 
     fn size_hint(&self) -> SizeHint {
         match &self.inner {
-            // A deadline may cut it short.
-            Some(inner) if self.up.is_none() => inner.size_hint(),
+            // It may be cut short.
+            Some(inner) if self.up.is_none() && self.stop.is_none() => inner.size_hint(),
             Some(_) => SizeHint::default(),
             None => SizeHint::with_exact(0),
         }
     }
 }
 
-fn time_is_up() -> HeaderMap {
+fn trailers(status: &Status) -> HeaderMap {
     let mut trailers = HeaderMap::new();
-    let status = Status::deadline_exceeded("the deadline passed in the middle of the response");
     status.add_header(&mut trailers).expect("the message is a header value");
     trailers
 }

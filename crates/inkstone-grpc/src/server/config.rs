@@ -20,7 +20,12 @@ pub struct GrpcServerConfig {
     /// After this time a connection is asked to be opened anew, so that new replicas get their share of callers that
     /// do not balance. `0s` never asks.
     pub max_connection_age: Dur,
-    /// Time-outs around each call. A deadline that the caller sends holds as well.
+    /// How long streams that are still open may go on once the server stops; then they end as UNAVAILABLE. Keep it
+    /// below what `app.drain` leaves of `app.stop_within`. `0s` ends them at once.
+    #[schemars(extend("x-live" = true))]
+    pub stream_grace: Dur,
+    /// Time-outs around each call, until its response ends: streams included, but for health and reflection. A deadline
+    /// that the caller sends holds as well.
     #[schemars(extend("x-live" = true))]
     pub guard: GuardConfig,
 }
@@ -34,6 +39,7 @@ impl Default for GrpcServerConfig {
             reflection: true,
             max_streams: 1000,
             max_connection_age: Dur::ZERO,
+            stream_grace: Dur::from_secs(5),
             guard: GuardConfig::unlimited(),
         }
     }

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::response::IntoResponse;
-use futures::{FutureExt, Stream, stream};
+use futures::{FutureExt, Stream, StreamExt, stream};
 use http::Request;
-use inkstone_config::{Code, Fault, Live};
-use inkstone_core::{Bound, Cx, Error, Load, Phase, Section, Server};
+use inkstone_config::{Code, Dur, Fault, Live};
+use inkstone_core::{Bound, Cx, Error, Load, Phase, Section, Server, backlog};
 use inkstone_guard::GuardLayer;
 use inkstone_observe::Protocol;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 use tonic::server::NamedService;
@@ -62,7 +62,7 @@ impl GrpcServer {
     }
 
     /// Describes the services added: the `FILE_DESCRIPTOR_SET` of generated code. Reflection shows it, and metrics name
-    /// methods by it. Without it, metrics know a method once it has answered.
+    /// methods by it. Without it, metrics know a method once it has succeeded.
     pub fn descriptors(mut self, encoded: &'static [u8]) -> Self {
         self.descriptors.push(encoded);
         self
@@ -142,12 +142,19 @@ impl Server for GrpcServer {
         let reporting = health::follow(self.cx.app().clone(), self.services, reporter, stopping.clone());
         let methods = Arc::new(methods);
         let guard = GuardLayer::new(guard, Serving { methods: methods.clone() });
-        let serving = transport(&config, guard, methods)
+        let streams_end = Arc::new(CancellationToken::new());
+        let grace = self.config.map(|config| config.stream_grace);
+        let grace = after_grace(stopping.clone(), grace, streams_end.clone());
+        let serving = transport(&config, guard, methods, streams_end)
             .add_routes(self.routes.routes())
-            .serve_with_incoming_shutdown(incoming(listener, stopping.clone()), stopping.cancelled_owned());
+            // The end of what comes in is its signal to stop.
+            .serve_with_incoming_shutdown(incoming(listener, stopping), std::future::pending());
         let cx = self.cx;
         let serve = async move {
-            let (served, ()) = tokio::join!(serving, reporting);
+            let (served, ()) = tokio::select! {
+                ended = futures::future::join(serving, reporting) => ended,
+                never = grace => match never {},
+            };
             served.map_err(|error| cx.fault(Code::ServeFailed, error.to_string()).target(endpoint).into())
         };
         Ok(Bound { endpoint: Some(endpoint), serve: serve.boxed() })
@@ -165,13 +172,33 @@ const OWN: [&str; 3] = [
     "grpc.reflection.v1alpha.ServerReflection",
 ];
 
+/// Whether `path` is of a service that every server has.
+pub(crate) fn is_own(path: &str) -> bool {
+    path.split_once('/').is_some_and(|(service, _)| OWN.contains(&service))
+}
+
+/// Tells streams to end once the server has been stopping for `grace`.
+async fn after_grace(
+    stopping: CancellationToken,
+    grace: Live<Dur>,
+    streams_end: Arc<CancellationToken>,
+) -> Infallible {
+    stopping.cancelled().await;
+    tokio::time::sleep(**grace.get()).await;
+    streams_end.cancel();
+    std::future::pending().await
+}
+
 /// HTTP/2 with the guard, and what is inside it, around each call.
 fn transport(
     config: &GrpcServerConfig,
     guard: GuardLayer<Serving>,
     methods: Arc<Methods>,
+    streams_end: Arc<CancellationToken>,
 ) -> tonic::transport::Server<impl Layer<tonic::service::Routes, Service = Guarded> + Clone + use<>> {
-    let layer = tower::layer::layer_fn(move |routes| guard.layer(Serve::new(routes, methods.clone())));
+    let layer = tower::layer::layer_fn(move |routes| {
+        guard.layer(Serve::new(routes, methods.clone(), streams_end.clone()))
+    });
     let transport = tonic::transport::Server::builder()
         .http2_keepalive_interval(Some(PING.0))
         .http2_keepalive_timeout(Some(PING.1))
@@ -185,23 +212,41 @@ fn transport(
 
 type Guarded = inkstone_guard::GuardService<Serve<tonic::service::Routes>, Serving>;
 
-/// Connections as they come.
+/// Connections as they come, until the server stops: then those that wait already, and no more.
 fn incoming(
     listener: TcpListener,
     stopping: CancellationToken,
 ) -> impl Stream<Item = Result<Opening, Infallible>> {
-    stream::unfold((listener, stopping), |(listener, stopping)| async move {
-        loop {
-            match listener.accept().await {
-                Ok((stream, _peer)) => {
-                    // Without it small answers wait for the client's acknowledgement of the one before.
-                    let _best_effort = stream.set_nodelay(true);
-                    return Some((Ok(Opening::new(stream, stopping.clone())), (listener, stopping)));
-                }
-                Err(error) => refused(&error).await,
+    let until = stopping.clone();
+    stream::unfold(Some(listener), move |listener| accept(listener, until.clone()))
+        .flat_map(stream::iter)
+        .map(move |stream| {
+            // Without it small answers wait for the client's acknowledgement of the one before.
+            let _best_effort = stream.set_nodelay(true);
+            Ok(Opening::new(stream, stopping.clone()))
+        })
+}
+
+/// What is accepted next, and the listener, which is closed when the server stops.
+async fn accept(
+    listener: Option<TcpListener>,
+    stopping: CancellationToken,
+) -> Option<(Vec<TcpStream>, Option<TcpListener>)> {
+    let listener = listener?;
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = stopping.cancelled() => {
+                let waiting = backlog(listener).into_iter().map(|(stream, _peer)| stream);
+                return Some((waiting.collect(), None));
             }
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _peer)) => return Some((vec![stream], Some(listener))),
+            Err(error) => refused(&error).await,
         }
-    })
+    }
 }
 
 /// A client that went away before it was accepted is nothing; no file descriptor left means to wait for some.

@@ -17,7 +17,7 @@ const UNKNOWN: &str = "unknown";
 #[derive(Debug, Default)]
 pub(crate) struct Methods {
     described: HashMap<String, Arc<str>>,
-    /// Services whose descriptors were not given: their methods are learnt as they answer.
+    /// Services whose descriptors were not given: their methods are learnt as they succeed.
     undescribed: HashSet<String>,
     learnt: RwLock<HashMap<String, Arc<str>>>,
 }
@@ -55,7 +55,7 @@ impl Methods {
         self.undescribed.contains(service) && self.known(path).is_none()
     }
 
-    /// `path` answered: it is a method.
+    /// A call of `path` succeeded: it is a method.
     pub(crate) fn learn(&self, path: String) -> Option<Arc<str>> {
         let mut learnt = self.learnt.write().unwrap_or_else(PoisonError::into_inner);
         // A service that answers whatever it is asked, such as a proxy, must not fill the metrics.

@@ -1,6 +1,7 @@
 //! The gRPC server.
 
 mod config;
+mod cut;
 mod grpc_server;
 mod health;
 mod methods;
@@ -8,5 +9,6 @@ mod opening;
 mod serving;
 
 pub use config::GrpcServerConfig;
+pub(crate) use cut::Cut;
 pub use grpc_server::GrpcServer;
 pub(crate) use methods::Methods;

@@ -9,26 +9,33 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use futures::FutureExt;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
+use inkstone_guard::deadline;
+use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic::body::Body;
 use tower::Service;
 
 use crate::protocol::{self, Found};
+use crate::server::cut::Cut;
+use crate::server::grpc_server::is_own;
 use crate::server::methods::Methods;
 use crate::timed::Timed;
 use crate::timeout;
 
-/// Serves calls: a panic is an INTERNAL, a deadline ends streams too, and methods are learnt as they answer.
+/// Serves calls: a panic is an INTERNAL, a deadline and the server's stop end streams too, and methods are learnt as they
+/// succeed.
 #[derive(Debug, Clone)]
 pub(crate) struct Serve<S> {
     inner: S,
     methods: Arc<Methods>,
+    streams_end: Arc<CancellationToken>,
 }
 
 impl<S> Serve<S> {
-    pub(crate) fn new(inner: S, methods: Arc<Methods>) -> Self {
-        Self { inner, methods }
+    /// Streams end when `streams_end` is cancelled.
+    pub(crate) fn new(inner: S, methods: Arc<Methods>, streams_end: Arc<CancellationToken>) -> Self {
+        Self { inner, methods, streams_end }
     }
 }
 
@@ -46,11 +53,17 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let deadline = timeout::read(request.headers()).map(|allowed| Instant::now() + allowed);
+        let callers = timeout::read(request.headers()).map(|allowed| Instant::now() + allowed);
         let path = protocol::path(&request);
+        let own = is_own(path);
+        let streams_end = self.streams_end.clone();
         let learning = self.methods.may_learn(path).then(|| (self.methods.clone(), path.to_owned()));
+        let cut = Cut::default();
+        let request = request.map(|body| Body::new(cut.request(body)));
         let response = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
         Box::pin(async move {
+            // The guard's time-out is in it. It is for the calls of the service: a watch of the health has no end.
+            let deadline = if own { callers } else { deadline::current() };
             let response = match response.await {
                 Ok(Ok(response)) => response,
                 Ok(Err(never)) => match never {},
@@ -61,10 +74,8 @@ where
                     );
                 }
             };
-            let mut response = match deadline {
-                Some(_) => response.map(|body| Body::new(Timed::new(body, deadline))),
-                None => response,
-            };
+            let mut response =
+                response.map(|body| Body::new(Timed::new(body, deadline).until(streams_end, cut)));
             if let Some((methods, path)) = learning {
                 learn(&methods, path, &mut response);
             }
@@ -73,10 +84,14 @@ where
     }
 }
 
-/// Generated code answers UNIMPLEMENTED to methods that it does not have.
+/// Only a success proves that there is such a method: whoever stands in front of the service may refuse any path.
 fn learn(methods: &Methods, path: String, response: &mut Response<Body>) {
-    let implemented = response.headers().get("grpc-status").is_none_or(|code| code != "12");
-    if implemented && let Some(method) = methods.learn(path) {
+    // Without a code in the head there is a message, and the code comes after it.
+    let failed = response.headers().get("grpc-status").is_some_and(|code| code != "0");
+    if response.status() == StatusCode::OK
+        && !failed
+        && let Some(method) = methods.learn(path)
+    {
         response.extensions_mut().insert(Found(method));
     }
 }

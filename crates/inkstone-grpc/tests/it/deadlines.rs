@@ -2,8 +2,10 @@ use std::time::{Duration, Instant};
 
 use inkstone_grpc::{Code, Request, Status};
 use tokio_util::task::AbortOnDropHandle;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
 
-use crate::echo::{Echo, Text, call, say, stall};
+use crate::echo::{Echo, Text, call, open, say, stall};
 use crate::fixture::{Backend, Caller, SOON};
 
 fn empty() -> Request<Text> {
@@ -92,4 +94,27 @@ async fn a_deadline_ends_a_stream_on_either_side() {
     request.set_timeout(Duration::from_millis(700));
     let status = second(stall(&a.channel().await, request).await.unwrap()).await;
     assert_eq!(status.code(), Code::DeadlineExceeded, "{status}");
+}
+
+#[tokio::test]
+async fn the_servers_own_time_out_ends_a_stream_but_not_what_every_server_has() {
+    let a = Backend::of("guard.timeout = \"300ms\"", "0s", |grpc| grpc.add(Echo::new("a"))).await;
+    let channel = a.channel().await;
+    let mut health = HealthClient::new(channel.clone());
+    let mut watch = health.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
+    watch.message().await.unwrap().expect("the health now");
+    for path in ["/test.v1.Echo/Stall", "/test.v1.Echo/Ever"] {
+        let mut stream = open(&channel, path, empty()).await.unwrap();
+        let ended = async {
+            while stream.message().await?.is_some() {}
+            Ok::<_, Status>(())
+        };
+        let status = tokio::time::timeout(SOON, ended).await.expect("ends").expect_err("in an error");
+        assert_eq!(status.code(), Code::DeadlineExceeded, "{path}: {status}");
+    }
+    let still = tokio::time::timeout(Duration::from_millis(50), watch.message()).await;
+    assert!(still.is_err(), "a watch of the health ended: {still:?}");
+    drop(watch);
+    let metrics = a.app.metrics().encode();
+    assert!(metrics.contains("method=\"test.v1.Echo/Stall\",code=\"DEADLINE_EXCEEDED\"} 1"), "{metrics}");
 }

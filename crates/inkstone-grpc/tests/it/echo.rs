@@ -102,6 +102,16 @@ impl Service<http::Request<Body>> for Echo {
                     });
                     grpc.server_streaming(stall, request).await
                 }
+                // messages without end, as fast as they are taken
+                "/test.v1.Echo/Ever" => {
+                    let ever = service_fn(|request: Request<Text>| async move {
+                        let more = tokio_stream::iter(std::iter::repeat(Ok(request.into_inner())));
+                        Ok::<_, Status>(Response::new(Box::pin(more) as Messages))
+                    });
+                    grpc.server_streaming(ever, request).await
+                }
+                // as an interceptor does, whatever the path
+                path if path.ends_with("Denied") => Status::unauthenticated("who are you?").into_http(),
                 _ => Status::new(Code::Unimplemented, "no such method").into_http(),
             })
         })
@@ -131,11 +141,19 @@ pub(crate) async fn call<C: Calls>(
 
 /// `test.v1.Echo/Stall`.
 pub(crate) async fn stall<C: Calls>(client: &C, request: Request<Text>) -> Result<Streaming<Text>, Status> {
+    open(client, "/test.v1.Echo/Stall", request).await
+}
+
+/// Calls any method that answers with a stream.
+pub(crate) async fn open<C: Calls>(
+    client: &C,
+    path: &'static str,
+    request: Request<Text>,
+) -> Result<Streaming<Text>, Status> {
     let mut grpc = tonic::client::Grpc::new(client.clone());
     grpc.ready().await.map_err(|_| Status::internal("not ready"))?;
     let codec = Codec::<Text, Text>::default();
-    let path = PathAndQuery::from_static("/test.v1.Echo/Stall");
-    Ok(grpc.server_streaming(request, path, codec).await?.into_inner())
+    Ok(grpc.server_streaming(request, PathAndQuery::from_static(path), codec).await?.into_inner())
 }
 
 /// What generated clients take.

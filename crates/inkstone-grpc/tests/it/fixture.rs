@@ -8,6 +8,7 @@ use inkstone_core::{App, AppHandle, Component, Phase, Result, Server};
 use inkstone_discover::{Endpoint, Publisher, Resolution, ResolveError, Resolver, Resolvers, Target};
 use inkstone_grpc::{GrpcClient, GrpcServer, Status};
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use crate::echo::{Echo, say};
 
@@ -18,6 +19,8 @@ pub(crate) const SOON: Duration = Duration::from_secs(20);
 pub(crate) struct Backend {
     pub(crate) addr: SocketAddr,
     pub(crate) app: AppHandle,
+    /// What tells the server to stop accepting.
+    pub(crate) stopping: CancellationToken,
     running: JoinHandle<Result>,
 }
 
@@ -28,14 +31,21 @@ impl Backend {
 
     /// Serves what `add` adds.
     pub(crate) async fn with(drain: &str, add: impl FnOnce(GrpcServer) -> GrpcServer) -> Self {
-        let app = App::from_toml("t.toml", &format!("[app]\ndrain = \"{drain}\"\n[server.grpc]\nport = 0\n"));
+        Self::of("", drain, add).await
+    }
+
+    /// The same, with further lines of its table.
+    pub(crate) async fn of(settings: &str, drain: &str, add: impl FnOnce(GrpcServer) -> GrpcServer) -> Self {
+        let text = format!("[app]\ndrain = \"{drain}\"\n[server.grpc]\nport = 0\n{settings}\n");
+        let app = App::from_toml("t.toml", &text);
         let handle = app.handle().clone();
         let (told, addr) = tokio::sync::oneshot::channel();
         let grpc = Announced { grpc: add(app.load::<GrpcServer>("server.grpc")), told };
+        let stopping = grpc.cx().stopping();
         let running = tokio::spawn(app.serve(grpc).run());
         let addr = addr.await.expect("the server is bound");
         handle.phase().wait_for(|phase| *phase == Phase::Ready).await.unwrap();
-        Self { addr, app: handle, running }
+        Self { addr, app: handle, stopping, running }
     }
 
     /// Stops it and waits for its end.

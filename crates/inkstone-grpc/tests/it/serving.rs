@@ -9,7 +9,7 @@ use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
 use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 
-use crate::echo::{Echo, Text, call, say};
+use crate::echo::{Echo, Text, call, open, say};
 use crate::fixture::{Backend, Caller, SOON};
 
 fn text(text: &str) -> Request<Text> {
@@ -82,8 +82,11 @@ async fn only_real_methods_become_labels() {
                 "{path}"
             );
         }
+        let denied = call(&channel, "/test.v1.Echo/MadeUpDenied", text("")).await.unwrap_err();
+        assert_eq!(denied.code(), Code::Unauthenticated);
         say(&channel, "who").await.unwrap();
         let metrics = a.app.metrics().encode();
+        assert!(metrics.contains("method=\"unknown\",code=\"UNAUTHENTICATED\"} 1"), "{metrics}");
         assert!(metrics.contains("method=\"unknown\",code=\"UNIMPLEMENTED\"} 3"), "{metrics}");
         assert!(metrics.contains("method=\"test.v1.Echo/Say\",code=\"OK\"} 1"), "{metrics}");
         assert!(!metrics.to_lowercase().contains("made"), "{metrics}");
@@ -174,4 +177,68 @@ async fn calls_in_flight_are_finished_before_the_server_ends() {
     echo.gate.add_permits(1);
     assert_eq!(held.await.unwrap().unwrap(), "a");
     stopped.await.unwrap();
+}
+
+#[tokio::test]
+async fn streams_that_are_still_open_after_their_grace_end_as_unavailable_and_the_stop_is_a_clean_one() {
+    for (path, grace) in [("/test.v1.Echo/Stall", "100ms"), ("/test.v1.Echo/Ever", "0s")] {
+        let settings = format!("stream_grace = \"{grace}\"");
+        let a = Backend::of(&settings, "0s", |grpc| grpc.add(Echo::new("a"))).await;
+        let channel = a.channel().await;
+        let mut reflection = ServerReflectionClient::new(channel.clone());
+        let _asking = reflection.server_reflection_info(tokio_stream::pending()).await.unwrap();
+        let mut stream = open(&channel, path, text("who")).await.unwrap();
+        stream.message().await.unwrap().expect("the first message");
+        let reading = tokio::spawn(async move {
+            loop {
+                if let Err(status) = stream.message().await.map(|message| message.expect("no end")) {
+                    return status;
+                }
+            }
+        });
+        let metrics = a.app.metrics().clone();
+        a.stop().await;
+        let status = reading.await.unwrap();
+        assert_eq!(status.code(), Code::Unavailable, "{path}: {status}");
+        assert!(status.message().contains("the server is stopping"), "{status}");
+        let metrics = metrics.encode();
+        let ended = format!("method=\"{}\",code=\"UNAVAILABLE\"}} 1", path.trim_start_matches('/'));
+        assert!(metrics.contains(&ended), "{metrics}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_in_flight_is_answered_however_short_the_grace_of_streams() {
+    let echo = Echo::new("a");
+    let a = Backend::of("stream_grace = \"0s\"", "0s", |grpc| grpc.add(echo.clone())).await;
+    let channel = a.channel().await;
+    let held = tokio::spawn(async move { say(&channel, "hold").await });
+    echo.begun.acquire().await.unwrap().forget();
+    let stopping = a.stopping.clone();
+    let stopped = tokio::spawn(a.stop());
+    stopping.cancelled().await;
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    echo.gate.add_permits(1);
+    assert_eq!(held.await.unwrap().unwrap(), "a");
+    stopped.await.unwrap();
+}
+
+#[tokio::test]
+async fn connections_that_nobody_has_accepted_yet_when_the_server_stops_are_served() {
+    let a = Backend::start(Echo::new("a")).await;
+    // Nothing here lets the server run before it is told to stop.
+    let stream = std::net::TcpStream::connect(a.addr).unwrap();
+    stream.set_nonblocking(true).unwrap();
+    a.app.stop();
+    a.stopping.cancel();
+    let stream = tokio::net::TcpStream::from_std(stream).unwrap();
+    let (mut client, connection) = h2::client::handshake(stream).await.unwrap();
+    let connection = tokio_util::task::AbortOnDropHandle::new(tokio::spawn(connection));
+    let request = http::Request::post("http://a/test.v1.Echo/Say").header("content-type", "application/grpc");
+    let (response, mut body) = client.send_request(request.body(()).unwrap(), false).unwrap();
+    body.send_data(b"\0\0\0\0\0".as_slice().into(), true).unwrap();
+    let response = tokio::time::timeout(SOON, response).await.expect("an answer").unwrap();
+    assert!(!response.headers().contains_key("grpc-status"), "{response:?}");
+    drop((response, client, connection));
+    a.stop().await;
 }

@@ -94,6 +94,7 @@ async fn a_table_without_a_schedule_is_refused() {
 }
 
 #[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "nothing else may run on this thread meanwhile")]
 async fn a_reload_in_the_instant_of_a_run_does_not_skip_it() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("t.toml");

@@ -42,14 +42,15 @@ pub(crate) fn front_end() -> anyhow::Result<()> {
     web::test()
 }
 
-/// Unit and integration tests, by nextest where it is installed. The programs that tests start are built first.
+/// Unit and integration tests, by nextest where it is installed. The programs and examples that tests start
+/// are built first.
 pub(crate) fn rust(filter: Option<&str>) -> anyhow::Result<()> {
-    run(cargo().args(["build", "--workspace", "--bins"]))?;
+    run(cargo().args(["build", "--workspace", "--bins", "--examples"]))?;
     let mut test = cargo();
     if run_quietly(cargo().args(["nextest", "--version"])).is_ok() {
         test.args(["nextest", "run", "--workspace", "--no-fail-fast"]);
     } else {
-        test.args(["test", "--workspace", "--lib", "--bins", "--tests", "--examples", "--no-fail-fast"]);
+        test.args(["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"]);
     }
     run(test.args(filter))
 }

@@ -86,7 +86,7 @@ async fn admit(access: &Access, request: &Parts) -> Result<Visitor, Problem> {
     let Some(problem) = refusal else { return Ok(visitor) };
     // Strangers who only look are turned away without a note; what they may note is bounded.
     let known = visitor.account.is_some();
-    let stranger_writes = request.method != Method::GET && console.denial_guard.admits(&visitor.address);
+    let stranger_writes = !request.method.is_safe() && console.denial_guard.admits(&visitor.address);
     if known || stranger_writes {
         let entry = visitor.entry("denied", format!("{} {}", request.method, request.uri.path())).denied();
         let entry = entry.after(problem.detail().to_owned());
@@ -112,7 +112,7 @@ fn refusal(access: &Access, method: &Method, headers: &HeaderMap, visitor: &Visi
             }
         });
     }
-    if method == Method::GET {
+    if method.is_safe() {
         return None;
     }
     if !own_origin(&access.console, headers) {

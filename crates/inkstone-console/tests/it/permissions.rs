@@ -185,3 +185,16 @@ async fn a_body_that_is_too_large_is_refused() {
     let reply = admin.post(&format!("{}/revisions", crate::kubernetes::FILE), &body).await;
     assert_eq!(problem(reply).await.1, "too_large");
 }
+
+#[tokio::test]
+async fn a_head_is_a_get_without_its_body_and_no_forgery() {
+    let site = Site::start().await;
+    let admin = site.admin().await;
+    let head = async |browser: &Browser, path: &str| {
+        browser.request(Method::HEAD, path).send().await.unwrap().status()
+    };
+    assert_eq!(head(&admin, "applications").await, StatusCode::OK);
+    assert_eq!(head(&site.visitor(), "applications").await, StatusCode::UNAUTHORIZED);
+    let newest = &admin.read("audit?limit=1").await["items"][0];
+    assert_ne!(newest["result"], "denied", "{newest}");
+}

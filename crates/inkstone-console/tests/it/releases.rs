@@ -1,5 +1,5 @@
 use futures::StreamExt as _;
-use inkstone_console::hash;
+use inkstone_console::{Options, hash};
 use serde_json::{Value, json};
 
 use crate::kubernetes::{Cluster, FILE, FIRST, Fault, Pod};
@@ -228,7 +228,7 @@ async fn a_key_that_does_not_exist_yet_can_be_published() {
 
 #[tokio::test]
 async fn a_release_waits_for_pods_that_ought_to_be_there_and_are_not() {
-    let site = Site::with(Cluster::start(&[]).await, quick()).await;
+    let site = Site::with(Cluster::start(&[]).await, Options::default()).await;
     let admin = site.admin().await;
     let release = publish(&admin, "a = 1\n").await;
     let looks = site.cluster.looks();

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use inkstone_config::Sources;
 
 /// The command line of every service. A flag wins over the environment, the environment over files.
@@ -10,7 +11,7 @@ use inkstone_config::Sources;
 #[command(disable_version_flag = true)]
 pub(crate) struct Flags {
     /// Configuration files, later over earlier: `a.toml,b.yaml`. Without it, `config/local.toml` if it is there.
-    #[arg(long, env = "INKSTONE_CONFIG", value_delimiter = ',', value_name = "FILE")]
+    #[arg(long, env = "INKSTONE_CONFIG", value_delimiter = ',', value_name = "FILE", value_parser = file())]
     pub(crate) config: Vec<PathBuf>,
 
     /// One key in place of what files and environment say: `server.http.port=8080`.
@@ -42,14 +43,22 @@ pub(crate) struct Flags {
 /// Read when no file is named, so that `cargo run` is enough while developing.
 const LOCAL: &str = "config/local.toml";
 
+/// A path, which may be empty; clap's own reader of paths refuses that.
+fn file() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
+}
+
 impl Flags {
     /// The configuration's sources, lowest first.
     pub(crate) fn sources(&self) -> Sources {
         let mut sources = Sources::new();
-        for file in &self.config {
+        // An empty name is none: a manifest that sets `INKSTONE_CONFIG` to nothing, a comma at the end.
+        let mut files = self.config.iter().filter(|file| !file.as_os_str().is_empty()).peekable();
+        let named = files.peek().is_some();
+        for file in files {
             sources = sources.file(file);
         }
-        if self.config.is_empty() && Path::new(LOCAL).exists() {
+        if !named && Path::new(LOCAL).exists() {
             sources = sources.file(LOCAL);
         }
         sources = sources.process_env();

@@ -19,6 +19,8 @@ async fn service(app: App) -> Result {
     let server = app.load::<Ticker>("server.tick");
     let _pool = pool.build().await?;
     let _spare = spare.build().await?;
+    // Late: with `--check` the service has ended before.
+    let _limits = app.live::<PoolConfig>("limits");
     app.job("install", async { say("installed").map_err(Error::from) })
         .job("fail", async { Err::<(), _>(std::io::Error::other("the disk is on fire")) })
         .serve(server)
@@ -40,11 +42,22 @@ struct PoolConfig {
     size: u32,
     /// Connections kept when idle.
     idle: u32,
+    /// How it closes.
+    close: Close,
+}
+
+/// How a pretended pool closes.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Close {
+    Closes,
+    Hangs,
+    Panics,
 }
 
 impl Default for PoolConfig {
     fn default() -> Self {
-        Self { size: 8, idle: 2 }
+        Self { size: 8, idle: 2, close: Close::Closes }
     }
 }
 
@@ -57,7 +70,7 @@ impl Config for PoolConfig {
 }
 
 #[derive(Debug, Clone)]
-struct Pool(Cx);
+struct Pool(Cx, Close);
 
 impl Component for Pool {
     const KIND: &'static str = "pool";
@@ -68,10 +81,18 @@ impl Component for Pool {
             return Err(cx.fault(Code::ConnectFailed, "connection refused").target("10.0.0.7:6379").into());
         }
         say(&format!("built {}", cx.name))?;
-        Ok(Self(cx))
+        Ok(Self(cx, config.get().close))
     }
 
     async fn close(&self) {
+        match self.1 {
+            Close::Closes => {}
+            Close::Hangs => {
+                say(&format!("closing {}", self.0.name)).expect("standard output is open");
+                std::future::pending().await
+            }
+            Close::Panics => panic!("the pool is broken"),
+        }
         say(&format!("closed {}", self.0.name)).expect("standard output is open");
     }
 }

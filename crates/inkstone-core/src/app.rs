@@ -30,8 +30,8 @@ pub struct AppConfig {
     /// How long the service goes on serving after it was told to stop and has reported itself not ready, so that
     /// callers learn of it first. A stop from the keyboard does not wait.
     pub drain: Dur,
-    /// Longest time a stop may take, drain included; then what is left is cut off. Keep it below the pod's
-    /// `terminationGracePeriodSeconds`.
+    /// Longest time a stop may take, drain included; then what is left is cut off. Closing what is still open then
+    /// takes at most 3 s more. Keep the pod's `terminationGracePeriodSeconds` above both.
     pub stop_within: Dur,
 }
 
@@ -90,6 +90,11 @@ impl App {
     /// An app from the process's command line and environment. [`main`](crate::main()) does this for a service.
     ///
     /// Nothing fails here: what is wrong with the configuration is reported by the first `build`, or by `run`.
+    ///
+    /// With `--check` the service ends there, before anything is touched. A table that nothing has read is an error in
+    /// `run`. At a `build`, where more may be loaded later, it is one only if it must be misspelt: its first word is
+    /// almost that of a table that was loaded (`[reids.cart]`), or its key almost one that is loaded and is not there.
+    /// The others are warnings. So load all tables before the first `build`.
     pub fn new(build: BuildInfo) -> Self {
         Self::from_flags(build, Flags::parse())
     }
@@ -116,8 +121,7 @@ impl App {
         let settings = Settings::open(sources);
         let config = settings.load_or_default::<AppConfig>("app", "app").get();
         let name = if config.name.is_empty() { build.name.clone() } else { config.name.clone() };
-        let debug = flags.debug;
-        let handle = AppHandle::new(name, build, flags, settings, debug);
+        let handle = AppHandle::new(name, build, flags, settings, *config.stop_within);
         Self { handle, config, servers: Vec::new(), jobs: Vec::new() }
     }
 

@@ -63,8 +63,7 @@ where
         let handle = app.handle().clone();
         let result = service(app).await;
         // A service that fails before it runs has built something all the same.
-        lifecycle::close(&handle).await;
-        result
+        lifecycle::end(&handle, result, None).await
     });
     // A blocking call that nobody can cancel must not keep the process.
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
@@ -81,13 +80,14 @@ fn print_version(build: &BuildInfo, json: bool) -> ExitCode {
 }
 
 fn report(error: &Error) -> ExitCode {
-    if error.is_checked() {
-        let _closed = writeln!(std::io::stdout(), "{error}");
-        return ExitCode::SUCCESS;
-    }
     let problems = error.problems();
     let terminal = std::io::stderr().is_terminal();
     let text = if terminal { problems.render(true) } else { problems.to_json_lines() };
-    let _closed = writeln!(std::io::stderr(), "{}", text.trim_end());
+    if !problems.is_empty() {
+        let _closed = writeln!(std::io::stderr(), "{}", text.trim_end());
+    }
+    if error.is_checked() {
+        let _closed = writeln!(std::io::stdout(), "{error}");
+    }
     ExitCode::from(error.exit_status())
 }

@@ -3,13 +3,15 @@
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use inkstone_config::{Settings, Severity};
+use inkstone_config::{Fault, Problems, Settings, Severity};
 use inkstone_observe::Metrics;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -48,6 +50,10 @@ pub(crate) struct Inner {
     pub(crate) stop: CancellationToken,
     pub(crate) stop_last: CancellationToken,
     pub(crate) tasks: TaskTracker,
+    /// How long a stop may take.
+    pub(crate) stop_within: Duration,
+    /// When the stop began.
+    stop_began: OnceLock<Instant>,
     instances: Mutex<Vec<Arc<Instance>>>,
     provided: Mutex<HashMap<TypeId, Box<dyn Any + Send + Sync>>>,
 }
@@ -63,7 +69,14 @@ pub struct Instance {
 }
 
 impl AppHandle {
-    pub(crate) fn new(name: String, build: BuildInfo, flags: Flags, settings: Settings, debug: bool) -> Self {
+    pub(crate) fn new(
+        name: String,
+        build: BuildInfo,
+        flags: Flags,
+        settings: Settings,
+        stop_within: Duration,
+    ) -> Self {
+        let debug = flags.debug;
         let metrics = Metrics::new();
         metrics.build_info(&BuildInfo { name: name.clone(), ..build.clone() }.labels());
         let stop = CancellationToken::new();
@@ -79,6 +92,8 @@ impl AppHandle {
             stop,
             stop_last: CancellationToken::new(),
             tasks: TaskTracker::new(),
+            stop_within,
+            stop_began: OnceLock::new(),
             instances: Mutex::default(),
             provided: Mutex::default(),
         }))
@@ -148,16 +163,46 @@ impl AppHandle {
         provided.insert(TypeId::of::<T>(), Box::new(value));
     }
 
-    /// Before anything is touched: every problem found so far, or the end of `--check`.
-    pub(crate) fn begin(&self) -> Result<(), Error> {
-        let mut problems = self.0.settings.problems();
-        if self.0.flags.check {
-            problems.append(self.0.settings.unread_tables().with_severity(Severity::Error));
+    /// When what is in flight must be done: `stop_within` after the first that asks.
+    pub(crate) fn stop_deadline(&self) -> Instant {
+        *self.0.stop_began.get_or_init(Instant::now) + self.0.stop_within
+    }
+
+    /// Before anything is built: every problem found so far, or the end of `--check`.
+    ///
+    /// More may be loaded after this. So `--check` refuses a table that nothing has read only if no later load can
+    /// explain it, and shows the others.
+    pub(crate) fn begin_building(&self) -> Result<(), Error> {
+        let settings = &self.0.settings;
+        if !self.0.flags.check {
+            return self.0.settings.problems().into_result().map_err(Error::from);
         }
+        let misspelt = settings.misspelt_tables();
+        let is_misspelt = |fault: &Fault| misspelt.iter().any(|table| table.key == fault.key);
+        let unread = settings.unread_tables().into_iter().filter(|fault| !is_misspelt(fault));
+        let hint = "--check ends at the first `build`: if the table is loaded after that, load it before";
+        let warnings: Problems = unread.map(|fault| fault.hint(hint)).collect();
+        self.end_check(misspelt, warnings.with_severity(Severity::Warning))
+    }
+
+    /// Before anything runs, when all that the service reads has been loaded: every problem found, or the end of
+    /// `--check`.
+    pub(crate) fn begin_running(&self) -> Result<(), Error> {
+        if !self.0.flags.check {
+            return self.0.settings.problems().into_result().map_err(Error::from);
+        }
+        self.end_check(self.0.settings.unread_tables(), Problems::default())
+    }
+
+    fn end_check(&self, unread: Problems, warnings: Problems) -> Result<(), Error> {
+        let mut problems = self.0.settings.problems();
+        problems.append(unread.with_severity(Severity::Error));
         if problems.has_errors() {
+            problems.append(warnings);
             return Err(problems.into());
         }
-        if self.0.flags.check { Err(Error::checked()) } else { Ok(()) }
+        problems.append(warnings);
+        Err(Error::checked(problems))
     }
 
     pub(crate) fn built<C: Component>(&self, kind: &'static str, name: Arc<str>, component: C) {

@@ -10,11 +10,8 @@ use crate::handle::AppHandle;
 use crate::signal::Signals;
 
 /// Runs the jobs that were asked for, one after the other in the order asked, and stops at the first that fails.
-pub(crate) async fn run(handle: &AppHandle, mut jobs: Vec<Job>) -> Result {
+pub(crate) async fn run(handle: &AppHandle, mut jobs: Vec<Job>, signals: &mut Signals) -> Result {
     let asked = &handle.0.flags.job;
-    unknown(asked, &jobs)?;
-    handle.begin()?;
-    let mut signals = Signals::listen(handle)?;
     for name in asked {
         let Some(at) = jobs.iter().position(|job| job.name == name) else {
             continue;
@@ -35,7 +32,7 @@ pub(crate) async fn run(handle: &AppHandle, mut jobs: Vec<Job>) -> Result {
 }
 
 /// Every name that is not a job's, all at once, before any job runs.
-fn unknown(asked: &[String], jobs: &[Job]) -> Result {
+pub(crate) fn unknown(asked: &[String], jobs: &[Job]) -> Result {
     let mut problems = Problems::default();
     let known: Vec<&str> = jobs.iter().map(|job| job.name).collect();
     for (at, name) in asked.iter().enumerate() {

@@ -7,17 +7,19 @@ use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use inkstone_config::{Code, Fault, Problems, ReloadOutcome, SourceStatus, Watching};
 use inkstone_observe::Metrics;
+use tokio::task::JoinError;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::app::{App, ServerEntry};
+use crate::app::{App, Job, ServerEntry};
 use crate::error::Result;
-use crate::handle::{AppHandle, Phase};
+use crate::handle::{AppHandle, Instance, Phase};
 use crate::jobs;
 use crate::signal::{Signals, Stop};
 
-/// Longest wait for one component to close.
-const CLOSE: Duration = Duration::from_secs(5);
+/// How much longer than `stop_within` closing may take, so that there is time for it when work in flight took all.
+/// [`AppConfig::stop_within`](crate::AppConfig) names this and the second that the runtime is given.
+const CLOSE: Duration = Duration::from_secs(2);
 
 type Serving = FuturesUnordered<BoxFuture<'static, (String, Result)>>;
 
@@ -29,22 +31,31 @@ struct Servers {
 
 pub(crate) async fn run(app: App) -> Result {
     let App { handle, config, servers, jobs } = app;
-    let ran = if handle.0.flags.job.is_empty() {
-        match handle.begin() {
-            Ok(()) => serve(&handle, &config, servers).await,
-            Err(error) => Err(error),
-        }
-    } else {
-        jobs::run(&handle, jobs).await
+    let mut signals = match begin(&handle, &jobs) {
+        Ok(signals) => signals,
+        Err(error) => return end(&handle, Err(error), None).await,
     };
-    close(&handle).await;
-    handle.0.phase.send_replace(Phase::Stopped);
-    ran
+    let ran = if handle.0.flags.job.is_empty() {
+        serve(&handle, &config, servers, &mut signals).await
+    } else {
+        jobs::run(&handle, jobs, &mut signals).await
+    };
+    end(&handle, ran, Some(&mut signals)).await
 }
 
-async fn serve(handle: &AppHandle, config: &crate::AppConfig, servers: Vec<ServerEntry>) -> Result {
+fn begin(handle: &AppHandle, jobs: &[Job]) -> Result<Signals> {
+    jobs::unknown(&handle.0.flags.job, jobs)?;
+    handle.begin_running()?;
+    Signals::listen(handle)
+}
+
+async fn serve(
+    handle: &AppHandle,
+    config: &crate::AppConfig,
+    servers: Vec<ServerEntry>,
+    signals: &mut Signals,
+) -> Result {
     let started = Instant::now();
-    let mut signals = Signals::listen(handle)?;
     let mut servers = bind(servers).await?;
     let _watching = watch_settings(handle);
     for problem in handle.settings().unread_tables().iter() {
@@ -62,7 +73,7 @@ async fn serve(handle: &AppHandle, config: &crate::AppConfig, servers: Vec<Serve
         }
     };
     tracing::info!(reason = ?stop, "stopping");
-    let deadline = Instant::now() + *config.stop_within;
+    let deadline = handle.stop_deadline();
     tokio::select! {
         () = stop_gracefully(handle, config, &mut servers, stop, &mut failed) => {}
         () = tokio::time::sleep_until(deadline) => {
@@ -128,21 +139,80 @@ async fn stop_gracefully(
     }
 }
 
-/// Closes the components in reverse order of building. One that hangs does not keep the others from closing.
-pub(crate) async fn close(handle: &AppHandle) {
+/// The end of a life, however it went: closes what is open, once, and adds what went wrong with that.
+pub(crate) async fn end(handle: &AppHandle, ran: Result, signals: Option<&mut Signals>) -> Result {
+    if *handle.0.phase.borrow() == Phase::Stopped {
+        return ran;
+    }
+    let mut failed = Problems::default();
+    let told = async {
+        match signals {
+            Some(signals) => signals.at_once().await,
+            // Nobody listens: a signal ends the process, as it does any other.
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = close(handle, handle.stop_deadline() + CLOSE, &mut failed) => {}
+        () = told => failed.push(Fault::new(Code::CloseFailed, "told to stop a second time: what was still open was not closed")),
+    }
+    handle.0.phase.send_replace(Phase::Stopped);
+    for fault in failed.iter() {
+        let component = fault.component.as_deref().unwrap_or_default();
+        tracing::error!(code = fault.code.as_str(), component, "{}", fault.message);
+    }
+    match ran {
+        ran if failed.is_empty() => ran,
+        Ok(()) => Err(failed.into()),
+        Err(error) => {
+            let mut all = error.problems();
+            all.append(failed);
+            Err(all.into())
+        }
+    }
+}
+
+/// Closes the components in reverse order of building, within one deadline. One that takes more than its share of the
+/// time goes on beside the others.
+async fn close(handle: &AppHandle, deadline: Instant, failed: &mut Problems) {
     handle.0.stop.cancel();
     handle.0.stop_last.cancel();
-    for instance in handle.take_instances().into_iter().rev() {
-        let closing = tokio::spawn((instance.close)());
-        if timeout(CLOSE, closing).await.is_err() {
-            tracing::error!(kind = instance.kind, name = %instance.name, waited = ?CLOSE, "did not close in time; left open");
+    let mut slow = Vec::new();
+    let mut instances = handle.take_instances();
+    while let Some(instance) = instances.pop() {
+        // One share for each that is left, this one, and the tasks.
+        let shares = u32::try_from(instances.len() + 2).unwrap_or(u32::MAX);
+        let mut closing = AbortOnDropHandle::new(tokio::spawn((instance.close)()));
+        match timeout(deadline.saturating_duration_since(Instant::now()) / shares, &mut closing).await {
+            Ok(ended) => note_closed(&instance, ended, failed),
+            Err(_) => slow.push((instance, closing)),
         }
     }
     handle.0.tasks.close();
-    let deadline = Instant::now() + CLOSE;
     if timeout_at(deadline, handle.0.tasks.wait()).await.is_err() {
-        tracing::error!(tasks = handle.0.tasks.len(), waited = ?CLOSE, "tasks did not end in time; cut off");
+        let message = format!("{} of the service's tasks did not end in time", handle.0.tasks.len());
+        failed.push(Fault::new(Code::CloseFailed, message).hint("end them when `Cx::stopping` is cancelled"));
     }
+    for (instance, closing) in slow {
+        match timeout_at(deadline, closing).await {
+            Ok(ended) => note_closed(&instance, ended, failed),
+            Err(_) => failed.push(not_closed(&instance, "did not close in time and was left open").hint(
+                "raise app.stop_within (and the pod's terminationGracePeriodSeconds above it), or see what it waits for",
+            )),
+        }
+    }
+}
+
+fn note_closed(instance: &Instance, ended: std::result::Result<(), JoinError>, failed: &mut Problems) {
+    if let Err(panic) = ended {
+        failed.push(not_closed(instance, &format!("panicked while it was closed: {panic}")));
+    }
+}
+
+fn not_closed(instance: &Instance, message: &str) -> Fault {
+    Fault::new(Code::CloseFailed, message)
+        .component(format!("{} `{}`", instance.kind, instance.name))
+        .key(instance.name.as_ref())
 }
 
 /// Follows the configuration while the app serves: each reload is counted, and logged with what was wrong.
@@ -158,7 +228,12 @@ fn watch_settings(handle: &AppHandle) -> Watching {
         }
         ReloadOutcome::Refused(refused) => {
             metrics.reloaded(false);
-            tracing::error!("configuration refused, the one before stays in force:\n{}", refused.problems);
+            let code = Code::ReloadRefused.as_str();
+            tracing::error!(
+                code,
+                "configuration refused, the one before stays in force:\n{}",
+                refused.problems
+            );
         }
         other => tracing::warn!(?other, "the configuration was read again"),
     });

@@ -35,10 +35,11 @@ impl<C: Component> Loader<C> {
     ///
     /// # Errors
     /// The first `build` of an app returns every problem of the configuration that loading has found, all at once;
-    /// then, whatever kept this component from starting. With `--check` it stops here, before anything is touched.
+    /// then, whatever kept this component from starting. With `--check` it stops here, before anything is touched:
+    /// see [`App::new`](crate::App::new).
     pub async fn build(self) -> Result<C, Error> {
         let Section { config, cx, asked_at } = self.section;
-        cx.app().begin()?;
+        cx.app().begin_building()?;
         let component = match C::build(config, cx.clone()).await {
             Ok(component) => component,
             Err(error) => return Err(cx.failed_to_build(&error, asked_at)),

@@ -22,6 +22,8 @@ pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     asked: CancellationToken,
+    /// Whether a signal has come already.
+    told: bool,
 }
 
 impl Signals {
@@ -34,23 +36,36 @@ impl Signals {
             terminate: listen(SignalKind::terminate(), "SIGTERM")?,
             interrupt: listen(SignalKind::interrupt(), "SIGINT")?,
             asked: handle.0.stop_asked.clone(),
+            told: false,
         })
     }
 
     /// The first request to stop.
     pub(crate) async fn stop(&mut self) -> Stop {
-        tokio::select! {
+        let stop = tokio::select! {
             _ = self.terminate.recv() => Stop::Terminated,
             _ = self.interrupt.recv() => Stop::Interrupted,
-            () = self.asked.cancelled() => Stop::Terminated,
-        }
+            () = self.asked.cancelled() => return Stop::Terminated,
+        };
+        self.told = true;
+        stop
     }
 
-    /// A further signal, which ends the service at once.
+    /// A further signal, which ends what is in flight at once.
     pub(crate) async fn again(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
         }
+        self.told = true;
+    }
+
+    /// A signal while the service ends already. The first of all asks for no more than that.
+    pub(crate) async fn at_once(&mut self) {
+        if !self.told {
+            self.again().await;
+            tracing::info!("told to stop: closing already; a second signal ends at once");
+        }
+        self.again().await;
     }
 }

@@ -1,4 +1,6 @@
-use crate::process::{Ended, GOOD, Life};
+use std::time::{Duration, Instant};
+
+use crate::process::{Ended, GOOD, Life, program};
 
 fn run(config: &str, flags: &[&str]) -> Ended {
     Life::start(config, flags).end()
@@ -20,12 +22,76 @@ fn a_second_signal_ends_at_once() {
     let mut life = Life::start(&config, &[]);
     life.wait_for("serving");
     life.signal("TERM");
-    // The first signal may still be on its way; the same signal twice in a row would count once.
-    std::thread::park_timeout(std::time::Duration::from_millis(200));
+    // Only what comes after the first has been heard is a second one.
+    life.wait_for_log("\"message\":\"stopping\"");
     life.signal("INT");
     let ended = life.end();
     assert!(ended.err.contains("second time"), "{}", ended.err);
     assert!(ended.out.ends_with("closed pool.spare; closed pool.main"), "{}", ended.out);
+}
+
+/// The second pool of [`GOOD`] closes like this; a stop may take so long.
+fn spare_closes(how: &str, stop_within: &str) -> Life {
+    let spare = format!("[pool.spare]\nclose = \"{how}\"");
+    let config =
+        GOOD.replace("drain = \"50ms\"", &format!("drain = \"0s\"\nstop_within = \"{stop_within}\""));
+    let mut life = Life::start(&config.replace("[pool.spare]", &spare), &[]);
+    life.wait_for("serving");
+    life.signal("TERM");
+    life
+}
+
+#[test]
+fn a_component_that_does_not_close_keeps_neither_the_others_nor_the_end_and_is_reported() {
+    let started = Instant::now();
+    let ended = spare_closes("hangs", "200ms").end();
+    assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());
+    assert_eq!(ended.out, "finished; closing pool.spare; closed pool.main");
+    assert!(ended.err.contains("INK3006") && ended.err.contains("pool `pool.spare`"), "{}", ended.err);
+    assert_eq!(ended.code, 70);
+}
+
+#[test]
+fn a_component_that_panics_while_it_closes_is_reported() {
+    let ended = spare_closes("panics", "10s").end();
+    assert_eq!(ended.out, "finished; closed pool.main");
+    let report = ended.err.lines().find(|line| line.contains("INK3006")).expect("a report");
+    assert!(report.contains("pool `pool.spare`") && report.contains("the pool is broken"), "{report}");
+    assert_eq!(ended.code, 70);
+}
+
+#[test]
+fn a_second_signal_while_components_close_ends_at_once() {
+    let mut life = spare_closes("hangs", "1h");
+    life.wait_for("closing pool.spare");
+    life.signal("TERM");
+    let ended = life.end();
+    assert!(ended.err.contains("second time") && ended.err.contains("INK3006"), "{}", ended.err);
+    assert_eq!((ended.out.as_str(), ended.code), ("", 70));
+}
+
+#[test]
+fn a_configuration_that_is_refused_while_running_is_logged_with_its_code() {
+    let mut life = Life::start(GOOD, &[]);
+    life.wait_for("serving");
+    life.wait_for_log("\"message\":\"ready\"");
+    life.configure(&GOOD.replace("[pool.main]", "[pool.main]\nsize = \"many\""));
+    let line = life.wait_for_log("configuration refused");
+    assert!(line.contains("INK3004") && line.contains("pool.main"), "{line}");
+    life.signal("TERM");
+    assert_eq!(life.end().code, 0);
+}
+
+#[test]
+fn an_empty_name_of_a_configuration_is_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = std::process::Command::new(program());
+    command.arg("--check").env("INKSTONE_CONFIG", "").current_dir(dir.path());
+    let alone = String::from_utf8(command.output().unwrap().stderr).unwrap();
+    assert!(alone.contains("there is no configuration file"), "{alone}");
+    std::fs::create_dir(dir.path().join("config")).unwrap();
+    std::fs::write(dir.path().join("config/local.toml"), GOOD).unwrap();
+    assert!(command.status().unwrap().success(), "the local file is read");
 }
 
 #[test]
@@ -84,6 +150,20 @@ fn check_touches_nothing() {
     let misspelt = run(&format!("{GOOD}[sever.tick]\n"), &["--check"]);
     assert!(misspelt.err.contains("sever") && misspelt.err.contains("INK1009"), "{}", misspelt.err);
     assert_eq!(misspelt.code, 78);
+}
+
+#[test]
+fn check_only_warns_of_a_table_that_may_be_loaded_later() {
+    let ended = run(&format!("{GOOD}[limits]\n[pool.other]\n"), &["--check"]);
+    assert_eq!((ended.out.as_str(), ended.code), ("", 0), "{}", ended.err);
+    let warnings: Vec<serde_json::Value> =
+        ended.err.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let keys: Vec<_> = warnings.iter().map(|fault| (&fault["severity"], &fault["key"])).collect();
+    assert_eq!(
+        serde_json::json!(keys),
+        serde_json::json!([["warning", "limits"], ["warning", "pool.other"]])
+    );
+    assert!(ended.err.contains("load it before"), "{}", ended.err);
 }
 
 #[test]

@@ -13,7 +13,7 @@ pub(crate) const GOOD: &str = "[app]\ndrain = \"50ms\"\n[pool.main]\n[pool.spare
 pub(crate) struct Life {
     child: Child,
     out: Lines<BufReader<ChildStdout>>,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 pub(crate) struct Ended {
@@ -44,17 +44,27 @@ impl Life {
             .spawn()
             .expect("the example runs");
         let out = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self { child, out, _dir: dir }
+        Self { child, out, dir }
     }
 
     /// Reads on until the service says this.
     pub(crate) fn wait_for(&mut self, what: &str) {
-        for line in self.out.by_ref() {
-            if line.expect("text") == format!("said: {what}") {
-                return;
-            }
-        }
-        panic!("the service ended without saying {what}");
+        self.read_until(what, |line| line.strip_prefix("said: ") == Some(what));
+    }
+
+    /// Reads on until the service logs a line with this in it, and returns the line.
+    pub(crate) fn wait_for_log(&mut self, part: &str) -> String {
+        self.read_until(part, |line| line.starts_with('{') && line.contains(part))
+    }
+
+    fn read_until(&mut self, what: &str, is_it: impl Fn(&str) -> bool) -> String {
+        let mut lines = self.out.by_ref().map(|line| line.expect("text"));
+        lines.find(|line| is_it(line)).unwrap_or_else(|| panic!("the service ended without {what}"))
+    }
+
+    /// Changes the configuration.
+    pub(crate) fn configure(&self, config: &str) {
+        std::fs::write(self.dir.path().join("life.toml"), config).unwrap();
     }
 
     pub(crate) fn signal(&self, name: &str) {
@@ -74,7 +84,7 @@ impl Life {
     }
 }
 
-fn program() -> PathBuf {
+pub(crate) fn program() -> PathBuf {
     // target/debug/deps/it-HASH → target/debug/examples/life
     let test = std::env::current_exe().unwrap();
     test.parent().and_then(Path::parent).unwrap().join("examples/life")

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use crate::config::HttpServerConfig;
+use crate::protocol::explain;
 
 /// How often an idle HTTP/2 connection is asked whether it still lives, and how long it may take to say so.
 const PING: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(10));
@@ -106,7 +107,7 @@ async fn respond(
 ) -> Result<Response<Body>, Infallible> {
     request.extensions_mut().insert(ConnectInfo(peer));
     let reusable = request.version() == Version::HTTP_11;
-    let mut response = routes.oneshot(request.map(Body::new)).await?;
+    let mut response = explain(routes.oneshot(request.map(Body::new)).await?);
     if reusable && draining.load(Ordering::Relaxed) {
         // The client opens its next connection elsewhere, before this one is closed under it.
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));

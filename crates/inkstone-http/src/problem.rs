@@ -6,11 +6,12 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
+use inkstone_core::Error;
 use serde::Serialize;
 
 /// An error as `application/problem+json` (RFC 9457): what a handler returns in its `Err`.
 ///
-/// Any error becomes one with `?`: status 500, and the cause is logged, not told to the client.
+/// Any error becomes one with `?`: status 500, and the error with all its sources is logged, not told to the client.
 ///
 /// ```
 /// use inkstone_http::Problem;
@@ -48,7 +49,7 @@ impl Problem {
 
 impl<E: std::error::Error> From<E> for Problem {
     fn from(error: E) -> Self {
-        tracing::error!("a handler failed: {error}");
+        tracing::error!("a handler failed: {}", Error::chain(&error));
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal",

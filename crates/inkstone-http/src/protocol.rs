@@ -3,9 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::MatchedPath;
+use axum::response::IntoResponse;
 use http::{HeaderMap, Method, Request, Response, StatusCode, response};
+use inkstone_config::Dur;
 use inkstone_guard::HttpProtocol;
+
+use crate::problem::Problem;
 
 /// HTTP as we serve it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -34,11 +39,27 @@ impl HttpProtocol for Http {
         "aborted"
     }
 
-    fn timed_out<B: Default>(&self, _waited: Duration) -> (Response<B>, &'static str) {
+    fn timed_out<B: Default>(&self, waited: Duration) -> (Response<B>, &'static str) {
         let mut response = Response::new(B::default());
         *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        // The guard knows no kind of body that could say it; `explain` does.
+        response.extensions_mut().insert(TimedOut(waited));
         (response, "timeout")
     }
+}
+
+/// Marks a response that stands for one that took too long.
+#[derive(Debug, Clone, Copy)]
+struct TimedOut(Duration);
+
+/// Puts into words what the guard answered in place of the handler.
+pub(crate) fn explain(response: Response<Body>) -> Response<Body> {
+    let Some(TimedOut(waited)) = response.extensions().get() else { return response };
+    // What was left of the time-out when the wait began, a little less than what was configured.
+    let waited = Duration::from_micros(500).saturating_add(*waited);
+    let waited = Dur::from(waited - Duration::from_nanos(u64::from(waited.subsec_nanos() % 1_000_000)));
+    let detail = format!("the service did not answer within {waited}; try again later");
+    Problem::new(response.status(), "timeout", detail).into_response()
 }
 
 /// The method, if it is one of the standard's: clients may make up others.

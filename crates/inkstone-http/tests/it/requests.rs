@@ -83,11 +83,16 @@ async fn a_stream_of_known_length_is_recorded_as_whole() {
 }
 
 #[tokio::test]
-async fn a_request_that_takes_longer_than_the_guard_allows_gives_a_503() {
+async fn a_request_that_takes_longer_than_the_guard_allows_gives_a_503_that_says_so() {
     let routes = Router::new().route("/slow", get(|| async { std::future::pending::<()>().await }));
     let service = Service::start("guard.methods.\"GET /slow\".timeout = \"20ms\"", "0s", routes).await;
     let mut client = Client::connect(service.addr).await;
-    assert_eq!(client.get("/slow").await.status, 503);
+    let answer = client.get("/slow").await;
+    assert_eq!(answer.status, 503);
+    assert!(answer.headers.contains("content-type: application/problem+json"), "{answer:?}");
+    for part in [r#""code":"timeout""#, "did not answer within 20ms"] {
+        assert!(answer.body.contains(part), "{part} in {answer:?}");
+    }
     assert!(metrics(&service).contains("method=\"GET /slow\",code=\"timeout\""));
     service.stop().await;
 }

@@ -1,8 +1,8 @@
 //! `inkstone config check FILE…`.
 
 use std::fs;
-use std::io::IsTerminal as _;
-use std::path::PathBuf;
+use std::io::{self, IsTerminal as _, Read as _};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anstream::{eprint, println};
@@ -31,6 +31,19 @@ pub(crate) enum ConfigCommand {
     },
 }
 
+/// Most bytes of a file that are read: what a service accepts, and one more to see that there are more.
+const MOST: u64 = (1 << 20) + 1;
+
+/// The text of a regular file: a pipe that nobody writes to, or a device without an end, would never come back.
+fn read(file: &Path) -> io::Result<String> {
+    if !fs::metadata(file)?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    let mut text = String::new();
+    fs::File::open(file)?.take(MOST).read_to_string(&mut text)?;
+    Ok(text)
+}
+
 impl ConfigCommand {
     pub(crate) fn run(self) -> ExitCode {
         let Self::Check { files, json } = self;
@@ -38,7 +51,7 @@ impl ConfigCommand {
         let mut problems = Problems::new();
         for file in &files {
             let name = file.display().to_string();
-            match fs::read_to_string(file) {
+            match read(file) {
                 Ok(text) => problems.append(check_text(&name, &text, &kinds)),
                 Err(error) => problems.push(
                     Fault::new(Code::UnreadableFile, format!("cannot be read: {error}"))

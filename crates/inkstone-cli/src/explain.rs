@@ -27,7 +27,9 @@ impl Explain {
             println!("{}", code.page().trim_end());
             return ExitCode::SUCCESS;
         }
-        let nearest = CODES.iter().min_by_key(|code| strsim::levenshtein(code.as_str(), &asked));
+        // One wrong or missing digit is a slip; more is another word, for which no code is "near".
+        let near = |code: &&Code| strsim::levenshtein(code.as_str(), &asked) <= 1;
+        let nearest = CODES.iter().find(near);
         let nearest = nearest.map(|code| format!("; did you mean {} ({})?", code.as_str(), code.title()));
         eprintln!("error: there is no code {text}{}", nearest.unwrap_or_default());
         eprintln!("  `inkstone explain` lists all of them");

@@ -80,3 +80,20 @@ fn a_console_does_not_begin_where_another_one_runs() {
     assert_eq!(output.status.code(), Some(73), "{}", said(&output));
     assert!(said(&output).contains("another `inkstone console` runs"), "{}", said(&output));
 }
+
+#[test]
+fn config_check_does_not_wait_for_a_pipe_that_nobody_writes_to() {
+    let dir = tempfile::tempdir().unwrap();
+    let made = std::process::Command::new("mkfifo").arg(dir.path().join("pipe.toml")).status().unwrap();
+    assert!(made.success());
+    let checked = inkstone(dir.path(), &["config", "check", "pipe.toml"]);
+    assert!(said(&checked).contains("not a regular file"), "{}", said(&checked));
+    assert!(!checked.status.success());
+}
+
+#[test]
+fn explain_offers_no_code_for_a_word_that_is_far_from_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let unknown = said(&inkstone(dir.path(), &["explain", "shop"]));
+    assert!(unknown.contains("no code shop") && !unknown.contains("did you mean"), "{unknown}");
+}

@@ -9,7 +9,7 @@ use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::StreamExt as _;
 use http::StatusCode;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
 use super::files::{FilePath, check_message};
@@ -36,8 +36,18 @@ pub(crate) struct PublishRevision {
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
 pub(crate) struct Rollback {
+    /// The hash of the live content that it was compared with; null when the ConfigMap had no such key. Without it
+    /// the rollback goes ahead whatever is live.
+    #[serde(deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    expected_live_hash: Option<Option<String>>,
     /// What there is to say about it.
     message: String,
+}
+
+/// Tells null from nothing: only what is there gets here.
+fn given<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(value).map(Some)
 }
 
 pub(crate) async fn publish(
@@ -68,6 +78,7 @@ pub(crate) async fn rollback(
 ) -> Result<(StatusCode, Json<Release>), Problem> {
     check_message(&body.message)?;
     let earlier = find(&console, &id).await?;
+    console.releases.of_this_cluster(&earlier.file())?;
     let path = FilePath {
         namespace: earlier.namespace,
         application: earlier.application,
@@ -81,7 +92,7 @@ pub(crate) async fn rollback(
         application: path.application,
         revision: earlier.revision,
         message: body.message,
-        expected: Expected::Whatever,
+        expected: body.expected_live_hash.map_or(Expected::Whatever, Expected::Hash),
         rollback_of: Some(earlier.id),
     };
     Ok((StatusCode::CREATED, Json(console.releases.publish(publish).await?)))

@@ -79,9 +79,21 @@ impl Releases {
     }
 
     /// Takes up what an earlier run left open: a release that may or may not have reached its ConfigMap is
-    /// compared with it, one that has is watched again.
+    /// compared with it, one that has is watched again. What belongs to another cluster is left alone: this one
+    /// cannot tell what became of it.
     pub(crate) async fn resume(&self) -> Result<(), StoreError> {
         for release in self.store.open_releases().await? {
+            if release.cluster != self.cluster.name() {
+                tracing::warn!(
+                    release = release.id,
+                    file = %release.file(),
+                    cluster = release.cluster,
+                    here = self.cluster.name(),
+                    "an open release of another cluster is left alone; start the console with that cluster's name to \
+                     see it end"
+                );
+                continue;
+            }
             self.announce(&release);
             match release.state {
                 ReleaseState::Publishing => self.settle_later(release),

@@ -25,7 +25,7 @@ pub(crate) struct Publish {
 pub(crate) enum Expected {
     /// What the author compared with; None when there was nothing.
     Hash(Option<String>),
-    /// Whatever it is: a rollback does not depend on what went wrong.
+    /// Whatever it is: a rollback by whoever did not compare.
     Whatever,
 }
 
@@ -51,15 +51,14 @@ impl Releases {
 
     async fn publish_now(&self, publish: Publish) -> Result<Release, Problem> {
         let file = &publish.file;
+        self.of_this_cluster(file)?;
         let turn = self.turn(file);
         let _turn = turn.lock().await;
         self.settle_earlier(file).await?;
         let revision = self.store.revision(&publish.revision).await?;
         let revision =
             revision.ok_or_else(|| Problem::not_found(format!("revision {}", publish.revision)))?;
-        if (&revision.namespace, &revision.configmap, &revision.key)
-            != (&file.namespace, &file.config_map, &file.key)
-        {
+        if revision.file() != *file {
             return Err(Problem::not_found(format!("revision {} of {file}", revision.id)));
         }
         let live = self.cluster.live(file).await?;
@@ -87,6 +86,20 @@ impl Releases {
             Ok(()) => self.note_written(release).await,
             Err(error) => Err(self.note_failure(release, error).await),
         }
+    }
+
+    /// Refuses a file of another cluster: its namesake here is a different file.
+    pub(crate) fn of_this_cluster(&self, file: &FileId) -> Result<(), Problem> {
+        let here = self.cluster.name();
+        if file.cluster == here {
+            return Ok(());
+        }
+        let detail = format!(
+            "Publish {file}: it belongs to the cluster \"{}\", and this console serves \"{here}\". Publish it with the \
+             console of that cluster.",
+            file.cluster
+        );
+        Err(Problem::conflict("other_cluster", "It belongs to another cluster", detail))
     }
 
     async fn note_written(&self, release: Release) -> Result<Release, Problem> {

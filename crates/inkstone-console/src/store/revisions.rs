@@ -47,6 +47,19 @@ pub struct Revision {
     /// The content; only where one revision is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
+    #[serde(skip)]
+    pub(crate) cluster: String,
+}
+
+impl Revision {
+    pub(crate) fn file(&self) -> FileId {
+        FileId {
+            cluster: self.cluster.clone(),
+            namespace: self.namespace.clone(),
+            config_map: self.configmap.clone(),
+            key: self.key.clone(),
+        }
+    }
 }
 
 /// A revision to be saved.
@@ -63,6 +76,7 @@ pub(crate) struct NewRevision<'a> {
 struct Row {
     id: String,
     number: i64,
+    cluster: String,
     namespace: String,
     config_map: String,
     key: String,
@@ -86,6 +100,7 @@ impl Row {
             created_at: time::text(self.created_at),
             hash: self.hash,
             content: self.content,
+            cluster: self.cluster,
         }
     }
 }
@@ -94,8 +109,8 @@ impl Store {
     /// The newest revisions of a file, without their content.
     pub(crate) async fn revisions(&self, file: &FileId, limit: i64) -> Result<Vec<Revision>, StoreError> {
         let rows: Vec<Row> = sqlx::query_as(
-            "SELECT r.id, r.number, f.namespace, f.config_map, f.key, r.author, r.message, r.created_at, r.hash,
-                    NULL AS content
+            "SELECT r.id, r.number, f.cluster, f.namespace, f.config_map, f.key, r.author, r.message,
+                    r.created_at, r.hash, NULL AS content
              FROM revisions r JOIN files f ON f.id = r.file
              WHERE f.cluster = ? AND f.namespace = ? AND f.config_map = ? AND f.key = ?
              ORDER BY r.number DESC LIMIT ?",
@@ -162,8 +177,8 @@ impl Store {
 
 async fn find(pool: &SqlitePool, id: &str) -> Result<Option<Revision>, StoreError> {
     let row: Option<Row> = sqlx::query_as(
-        "SELECT r.id, r.number, f.namespace, f.config_map, f.key, r.author, r.message, r.created_at, r.hash,
-                r.content
+        "SELECT r.id, r.number, f.cluster, f.namespace, f.config_map, f.key, r.author, r.message,
+                r.created_at, r.hash, r.content
          FROM revisions r JOIN files f ON f.id = r.file WHERE r.id = ?",
     )
     .bind(id)

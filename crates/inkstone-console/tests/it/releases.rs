@@ -121,6 +121,61 @@ async fn rolling_back_is_a_new_release_of_the_earlier_content() {
 }
 
 #[tokio::test]
+async fn a_rollback_over_a_change_that_was_not_seen_is_refused_unless_nothing_was_compared() {
+    let site = Site::start().await;
+    let admin = site.admin().await;
+    let good = publish(&admin, "a = 1\n").await;
+    let path = format!("releases/{}/rollback", id(&good));
+    let compared = live_hash(&admin).await;
+    site.cluster.edit("catalog.toml", "by = \"kubectl\"\n");
+    for unseen in [compared, Value::Null] {
+        let body = json!({"message": "back", "expected_live_hash": unseen});
+        let (status, code, answer) = problem(admin.post(&path, &body).await).await;
+        assert_eq!((status, code.as_str()), (409, "live_changed"));
+        assert_eq!(answer["live_hash"], hash("by = \"kubectl\"\n"));
+        assert_eq!(site.cluster.content("catalog.toml").unwrap(), "by = \"kubectl\"\n");
+    }
+    let seen = json!({"expected_live_hash": live_hash(&admin).await});
+    assert_eq!(admin.write(&path, &seen).await["kind"], "rollback");
+    assert_eq!(site.cluster.content("catalog.toml").unwrap(), "a = 1\n");
+    site.cluster.edit("catalog.toml", "by = \"kubectl\"\n");
+    admin.write(&path, &json!({"message": "whatever is there"})).await;
+    assert_eq!(site.cluster.content("catalog.toml").unwrap(), "a = 1\n");
+}
+
+#[tokio::test]
+async fn what_belongs_to_another_cluster_is_neither_taken_up_nor_published_here() {
+    let site = Site::with(Cluster::start(&[Pod::Stuck]).await, Options::default()).await;
+    let admin = site.admin().await;
+    let open = publish(&admin, "a = 1\n").await;
+    assert_eq!(open["state"], "written");
+    site.console.close().await;
+    // The same database, now with a console of another name; the release could still be settled if it were taken up.
+    for statement in ["UPDATE files SET cluster = 'elsewhere'", "UPDATE releases SET state = 'publishing'"] {
+        sqlx::query(statement).execute(&site.pool).await.unwrap();
+    }
+    let Site { pool, cluster, dir, .. } = site;
+    pool.close().await;
+    cluster.edit("catalog.toml", "here = 1\n");
+    let site = Site::at(dir, cluster, quick()).await;
+    let admin = site.sign_in("root").await;
+    // A release of this cluster's own file comes to its end meanwhile.
+    site.cluster.behave(0, Pod::Follows);
+    let own = publish(&admin, "a = 2\n").await;
+    assert_eq!(admin.final_release(id(&own)).await["state"], "complete");
+    assert_eq!(admin.read(&format!("releases/{}", id(&open))).await["state"], "publishing");
+
+    let body = json!({"message": "back"});
+    let reply = admin.post(&format!("releases/{}/rollback", id(&open)), &body).await;
+    let (status, code, answer) = problem(reply).await;
+    assert_eq!((status, code.as_str()), (409, "other_cluster"));
+    assert!(answer["detail"].as_str().unwrap().contains("\"elsewhere\""), "{answer}");
+    let body = json!({"revision": open["revision"], "expected_live_hash": live_hash(&admin).await});
+    assert_eq!(problem(admin.post(&format!("{FILE}/releases"), &body).await).await.0, 404);
+    assert_eq!(site.cluster.content("catalog.toml").unwrap(), "a = 2\n");
+}
+
+#[tokio::test]
 async fn three_publishes_in_a_row_all_arrive() {
     let site = Site::start().await;
     let admin = site.admin().await;

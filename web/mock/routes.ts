@@ -205,6 +205,9 @@ function releases({ route, body, state }: Call, user: MockUser, need: (...roles:
   if (route[2] === "events") return { stream: route[1]! };
   if (route[2] !== "rollback") return { json: found.release };
   need("admin", "editor");
+  if (body.expected_live_hash !== undefined && body.expected_live_hash !== sha256(found.file.live)) {
+    throw new Reply(409, "live_changed", "The ConfigMap is not what was compared", "Nothing was written.");
+  }
   const revision = state.revision(found.release.revision)!;
   const made: Release = state.publish(found.app, found.file, revision, user.name, body.message, found.release.id);
   state.record({

@@ -1,6 +1,7 @@
 import { act, renderHook } from "@testing-library/react";
 import { beforeEach, describe, expect, it } from "vitest";
-import { useDraft } from "../src/pages/configuration/useDraft";
+import { basePath } from "../src/app/base";
+import { forgetDrafts, useDraft } from "../src/pages/configuration/useDraft";
 
 const file = (key: string) => ({ namespace: "shop", application: "catalog", configmap: "catalog", key });
 
@@ -8,15 +9,15 @@ beforeEach(() => sessionStorage.clear());
 
 describe("a draft", () => {
   it("comes back after the page was left", () => {
-    const first = renderHook(() => useDraft(file("a.toml")));
+    const first = renderHook(() => useDraft("ann", file("a.toml")));
     act(() => first.result.current[1]({ content: "x = 1", base: "r1" }));
     first.unmount();
-    const second = renderHook(() => useDraft(file("a.toml")));
+    const second = renderHook(() => useDraft("ann", file("a.toml")));
     expect(second.result.current[0]).toEqual({ content: "x = 1", base: "r1" });
   });
 
   it("belongs to one file", () => {
-    const hook = renderHook(({ key }) => useDraft(file(key)), { initialProps: { key: "a.toml" } });
+    const hook = renderHook(({ key }) => useDraft("ann", file(key)), { initialProps: { key: "a.toml" } });
     act(() => hook.result.current[1]({ content: "mine", base: null }));
     hook.rerender({ key: "b.toml" });
     expect(hook.result.current[0]).toBeNull();
@@ -25,7 +26,7 @@ describe("a draft", () => {
   });
 
   it("is gone once it is saved or discarded", () => {
-    const hook = renderHook(() => useDraft(file("a.toml")));
+    const hook = renderHook(() => useDraft("ann", file("a.toml")));
     act(() => hook.result.current[1]({ content: "mine", base: null }));
     act(() => hook.result.current[1](null));
     expect(sessionStorage.length).toBe(0);
@@ -33,7 +34,7 @@ describe("a draft", () => {
   });
 
   it("ends when it became a revision", () => {
-    const hook = renderHook(() => useDraft(file("a.toml")));
+    const hook = renderHook(() => useDraft("ann", file("a.toml")));
     act(() => hook.result.current[1]({ content: "sent", base: "r1" }));
     act(() => hook.result.current[2]("sent", "r2"));
     expect(hook.result.current[0]).toBeNull();
@@ -41,7 +42,7 @@ describe("a draft", () => {
   });
 
   it("keeps what was typed while it was being saved, on top of the new revision", () => {
-    const hook = renderHook(() => useDraft(file("a.toml")));
+    const hook = renderHook(() => useDraft("ann", file("a.toml")));
     act(() => hook.result.current[1]({ content: "sent", base: "r1" }));
     // The dialog that saves still holds what it got when it opened.
     const ended = hook.result.current[2];
@@ -50,8 +51,30 @@ describe("a draft", () => {
     expect(hook.result.current[0]).toEqual({ content: "sent, and more", base: "r2" });
   });
 
+  it("belongs to one account", () => {
+    const hook = renderHook(({ account }) => useDraft(account, file("a.toml")), { initialProps: { account: "ann" } });
+    act(() => hook.result.current[1]({ content: "mine", base: null }));
+    hook.rerender({ account: "bob" });
+    expect(hook.result.current[0]).toBeNull();
+    hook.rerender({ account: "ann" });
+    expect(hook.result.current[0]?.content).toBe("mine");
+  });
+
+  it("is kept under the console's base path, and forgotten at sign-out with nothing else", () => {
+    const drafts = ["a.toml", "b.toml"].map((key) => renderHook(() => useDraft("ann", file(key))));
+    for (const draft of drafts) act(() => draft.result.current[1]({ content: "mine", base: null }));
+    for (const key of Object.keys(sessionStorage)) expect(key).toContain(`:${encodeURIComponent(basePath)}/ann/`);
+    const others = `inkstone.draft:${encodeURIComponent("/elsewhere/")}/ann/shop/catalog/catalog/a.toml`;
+    sessionStorage.setItem(others, "{}");
+    forgetDrafts();
+    expect(Object.keys(sessionStorage)).toEqual([others]);
+  });
+
   it("survives broken storage", () => {
-    sessionStorage.setItem("inkstone.draft:shop/catalog/catalog/a.toml", "{not json");
-    expect(renderHook(() => useDraft(file("a.toml"))).result.current[0]).toBeNull();
+    const written = renderHook(() => useDraft("ann", file("a.toml")));
+    act(() => written.result.current[1]({ content: "x", base: null }));
+    written.unmount();
+    for (const key of Object.keys(sessionStorage)) sessionStorage.setItem(key, "{not json");
+    expect(renderHook(() => useDraft("ann", file("a.toml"))).result.current[0]).toBeNull();
   });
 });

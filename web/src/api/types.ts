@@ -131,6 +131,12 @@ export type Release = {
   completed_at: string | null;
 };
 
+export type RollbackRequest = {
+  /** What was compared with; null when the ConfigMap had no such key. Without it, whatever is live is replaced. */
+  expected_live_hash?: string | null;
+  message: string;
+};
+
 export type FileDetail = {
   /** Null when the ConfigMap has no such key. */
   live: { content: string; hash: string; resource_version: string; release: Id | null } | null;

@@ -14,8 +14,9 @@ import { IconKeyboard, IconLanguage, IconLock, IconLogout, IconSelector, IconSun
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { post } from "../../api/client";
-import { sessionQuery, useSession } from "../../api/queries";
+import { isSignedOut, sessionQuery, useSession } from "../../api/queries";
 import { type Language, languages, speak } from "../../i18n";
+import { forgetDrafts } from "../../pages/configuration/useDraft";
 import classes from "./Navigation.module.css";
 import { PasswordDialog } from "./PasswordDialog";
 import { showShortcuts } from "./Shortcuts";
@@ -28,7 +29,9 @@ export function AccountMenu({ compact = false }: { compact?: boolean }) {
   const [passwordOpen, password] = useDisclosure(false);
   const logout = useMutation({
     mutationFn: () => post("logout"),
-    onSettled: async () => {
+    onSettled: async (_, error) => {
+      // Without an answer the session goes on, and so do its drafts.
+      if (!error || isSignedOut(error)) forgetDrafts();
       await client.invalidateQueries({ queryKey: sessionQuery.queryKey });
       client.removeQueries({ predicate: (query) => query.queryKey[0] !== "session" });
     },

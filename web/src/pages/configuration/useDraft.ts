@@ -1,11 +1,28 @@
 import { useCallback, useEffect, useRef, useState } from "react";
 import type { FileRef, Id } from "../../api/types";
+import { basePath } from "../../app/base";
 
 /** Text that is not saved yet, and the revision it started from. */
 export type Draft = { content: string; base: Id | null };
 
-function keyOf(file: FileRef): string {
-  return `inkstone.draft:${file.namespace}/${file.application}/${file.configmap}/${file.key}`;
+const e = encodeURIComponent;
+
+/** What the drafts of this console begin with: another one may be served by the same host under another path. */
+const prefix = `inkstone.draft:${e(basePath)}/`;
+
+function keyOf(account: string, file: FileRef): string {
+  return prefix + [account, file.namespace, file.application, file.configmap, file.key].map(e).join("/");
+}
+
+/** Forgets all drafts of this console: whoever signs out leaves nothing to the next person at the keyboard. */
+export function forgetDrafts(): void {
+  try {
+    for (const key of Object.keys(sessionStorage)) {
+      if (key.startsWith(prefix)) sessionStorage.removeItem(key);
+    }
+  } catch {
+    // Storage forbidden: there is nothing in it.
+  }
 }
 
 function read(key: string): Draft | null {
@@ -17,9 +34,12 @@ function read(key: string): Draft | null {
   }
 }
 
-/** The draft of a file. It is also kept in the browser's session, so that a reload or a login in between loses nothing. */
-export function useDraft(file: FileRef) {
-  const key = keyOf(file);
+/**
+ * An account's draft of a file. It is also kept in the browser's session, so that a reload, or a session that ends and
+ * begins again, loses nothing.
+ */
+export function useDraft(account: string, file: FileRef) {
+  const key = keyOf(account, file);
   const [state, setState] = useState(() => ({ key, draft: read(key) }));
   // Another file was chosen: its own draft, before anything is painted.
   const current = state.key === key ? state : { key, draft: read(key) };

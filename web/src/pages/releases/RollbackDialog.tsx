@@ -4,7 +4,7 @@ import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { ApiError, post } from "../../api/client";
 import { fileQuery, refreshFile } from "../../api/queries";
-import type { Application, Release } from "../../api/types";
+import type { Application, Release, RollbackRequest } from "../../api/types";
 import { Dialog } from "../../components/Dialog";
 import { ErrorNotice } from "../../components/ErrorNotice";
 import { refOf } from "../configuration/file";
@@ -27,14 +27,19 @@ export function RollbackDialog({ application, file, release, onClose, onDone }: 
   const detail = useQuery(fileQuery(ref));
   const content = useContent(release.revision);
   const [message, setMessage] = useState(() => t("rollback.defaultMessage", { number: release.number }));
-  const live = detail.data?.live ?? null;
+  // Undefined while it is not loaded, null when the ConfigMap has no such key.
+  const live = detail.data?.live;
+  // What the person compared with. After it is loaded it changes only when they say so.
   const [compared, setCompared] = useState(live);
   useEffect(() => {
-    if (live) setCompared((current) => current ?? live);
+    setCompared((current) => (current === undefined ? live : current));
   }, [live]);
 
   const rollback = useMutation({
-    mutationFn: () => post<Release>(`releases/${encodeURIComponent(release.id)}/rollback`, { message: message.trim() }),
+    mutationFn: () => {
+      const body: RollbackRequest = { expected_live_hash: compared?.hash ?? null, message: message.trim() };
+      return post<Release>(`releases/${encodeURIComponent(release.id)}/rollback`, body);
+    },
     onSuccess: async (made) => {
       await refreshFile(client, ref);
       onDone(made);
@@ -49,18 +54,18 @@ export function RollbackDialog({ application, file, release, onClose, onDone }: 
   return (
     <Dialog opened onClose={onClose} title={t("rollback.title", { number: release.number, file: file.key })} size={920}>
       {error && <ErrorNotice error={error} />}
-      {!error && (!content.data || !compared) && <Skeleton h={260} />}
-      {content.data && compared && (
+      {!error && (!content.data || compared === undefined) && <Skeleton h={260} />}
+      {content.data && compared !== undefined && (
         <ReleaseForm
           application={application}
           file={file}
-          live={compared.content}
+          live={compared?.content ?? ""}
           content={content.data.content}
           contentLabel={t("rollback.contentOf", { number: release.number })}
           message={message}
           onMessage={setMessage}
           error={rollback.error && !refused ? rollback.error : undefined}
-          moved={refused || (live !== null && live.hash !== compared.hash)}
+          moved={refused || (live !== undefined && live?.hash !== compared?.hash)}
           onLookAgain={() => {
             setCompared(live);
             rollback.reset();

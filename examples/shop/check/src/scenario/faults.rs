@@ -9,11 +9,13 @@ use anyhow::{Context as _, ensure};
 
 use super::start::gone;
 use super::{Args, SOON};
+use reqwest::StatusCode;
 use rustix::process::Signal;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::process::Child;
 
 use super::releases::with_notice;
+use super::shop::place;
 use crate::console::{CATALOG, Console, is_final};
 use crate::dev::send;
 use crate::memory::family;
@@ -166,7 +168,7 @@ fn start_console(world: &World) -> anyhow::Result<Child> {
 
 /// Kill -9 of `inkstone dev`, and what is there after its next start.
 async fn killed_dev(world: World, args: &Args, report: &mut Report) -> anyhow::Result<World> {
-    let before = world.shop("/api/orders").await.ok();
+    let before = orders_to_keep(&world).await;
     let (family, state, http) = (family(world.dev.pid()), world.state.clone(), world.http.clone());
     drop(world.console_process);
     world.dev.kill().await?;
@@ -184,16 +186,24 @@ async fn killed_dev(world: World, args: &Args, report: &mut Report) -> anyhow::R
             for (app, count) in [("catalog", 2), ("orders", 1), ("storefront", 1)] {
                 again.cluster.ready(app, count, Duration::from_secs(50)).await?;
             }
+            let before = before.context("the orders before the kill")?;
             let after = again.shop("/api/orders").await?;
-            ensure!(
-                before.as_ref().is_none_or(|before| *before == after),
-                "orders were {before:?} and are {after}"
-            );
+            ensure!(before == after, "orders were {before} and are {after}");
             let releases = again.console()?.file(CATALOG).await?["releases"].as_array().map_or(0, Vec::len);
             Ok(format!("{releases} releases"))
         })
         .await;
     Ok(again)
+}
+
+/// The orders, after one more: there must be something that a kill can lose.
+async fn orders_to_keep(world: &World) -> anyhow::Result<Value> {
+    let (status, order) = place(world, &json!({ "product_id": 1, "quantity": 1 })).await?;
+    ensure!(status == StatusCode::CREATED, "{status}: {order}");
+    let orders = world.shop("/api/orders").await?;
+    let kept = orders["orders"].as_array().is_some_and(|all| all.contains(&order));
+    ensure!(kept, "{order} is not among {orders}");
+    Ok(orders)
 }
 
 /// Begins to publish and returns the release's number at the moment wanted.

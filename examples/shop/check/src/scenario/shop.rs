@@ -48,7 +48,8 @@ async fn stock(world: &World, product: i64) -> anyhow::Result<i64> {
     of_product["quantity"].as_i64().context("a quantity")
 }
 
-async fn place(world: &World, body: &Value) -> anyhow::Result<(StatusCode, Value)> {
+/// Places an order with the storefront.
+pub(super) async fn place(world: &World, body: &Value) -> anyhow::Result<(StatusCode, Value)> {
     let url = world.cluster.url("storefront", "http").await? + "/api/orders";
     let answer = world.http.post(url).json(body).send().await?;
     Ok((answer.status(), serde_json::from_str(&answer.text().await?)?))

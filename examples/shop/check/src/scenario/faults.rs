@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, anyhow, ensure};
 
 use super::start::gone;
 use super::{Args, SOON};
@@ -168,7 +168,8 @@ fn start_console(world: &World) -> anyhow::Result<Child> {
 
 /// Kill -9 of `inkstone dev`, and what is there after its next start.
 async fn killed_dev(world: World, args: &Args, report: &mut Report) -> anyhow::Result<World> {
-    let before = orders_to_keep(&world).await;
+    let before = tokio::time::timeout(SOON, orders_to_keep(&world)).await;
+    let before = before.unwrap_or_else(|_| Err(anyhow!("no answer within {SOON:?}")));
     let (family, state, http) = (family(world.dev.pid()), world.state.clone(), world.http.clone());
     drop(world.console_process);
     world.dev.kill().await?;

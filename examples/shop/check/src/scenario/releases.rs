@@ -14,6 +14,7 @@ use crate::wait::until;
 use crate::world::World;
 
 pub(crate) async fn run(world: &World, report: &mut Report) {
+    report.see("pods that were told to end are gone from the console", SOON, settled(world)).await;
     report.see("the console lists the application and its pods", SOON, application(world)).await;
     report.see("a write without session or CSRF token is refused", SOON, forged(world)).await;
     report.see("the editor's check points at the place of a mistake", SOON, checked(world)).await;
@@ -41,6 +42,19 @@ fn with(content: &str, key: &str, value: &str) -> String {
 async fn live(console: &Console) -> anyhow::Result<String> {
     let file = console.file(CATALOG).await?;
     file["live"]["content"].as_str().map(str::to_owned).context("the file has a live content")
+}
+
+/// Waits for pods of the part before: one that is ending answers nothing, and every look below asks all pods.
+async fn settled(world: &World) -> anyhow::Result<String> {
+    let console = world.console()?;
+    until(SOON, "only pods that stay", || async {
+        let app = console.get("applications/shop/catalog").await?;
+        let pods = app["pods"].as_array().context("its pods")?;
+        ensure!(pods.len() == 2 && pods.iter().all(|pod| pod["terminating"] == false), "{app}");
+        Ok(())
+    })
+    .await?;
+    Ok("2 pods of catalog".to_owned())
 }
 
 async fn application(world: &World) -> anyhow::Result<String> {

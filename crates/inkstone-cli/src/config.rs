@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anstream::{eprint, println};
 use clap::Subcommand;
 use inkstone::KINDS;
-use inkstone::config::{Code, Fault, Kind, Problems, check_text};
+use inkstone::config::{Code, Fault, Kind, MOST_TEXT, Problems, check_text};
 use inkstone_console::ConsoleConfig;
 
 /// Every table that this program knows: the framework's and its own.
@@ -31,16 +31,14 @@ pub(crate) enum ConfigCommand {
     },
 }
 
-/// Most bytes of a file that are read: what a service accepts, and one more to see that there are more.
-const MOST: u64 = (1 << 20) + 1;
-
 /// The text of a regular file: a pipe that nobody writes to, or a device without an end, would never come back.
 fn read(file: &Path) -> io::Result<String> {
     if !fs::metadata(file)?.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }
     let mut text = String::new();
-    fs::File::open(file)?.take(MOST).read_to_string(&mut text)?;
+    // One byte more than is allowed is enough for the check to refuse the file by its size.
+    fs::File::open(file)?.take(MOST_TEXT.bytes() + 1).read_to_string(&mut text)?;
     Ok(text)
 }
 

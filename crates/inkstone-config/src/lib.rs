@@ -39,6 +39,7 @@ pub use live::{Adjust, Live, LiveChanges};
 pub use mask::telltale;
 pub use origin::{Origin, Source};
 pub use problems::Problems;
+pub use read::MOST_TEXT;
 pub use settings::Settings;
 pub use sources::Sources;
 pub use status::{Effective, Rejected, ReloadOutcome, SourceStatus, Status};

@@ -42,7 +42,7 @@ impl Format {
 }
 
 /// The largest text that is read: what a ConfigMap holds at most.
-pub(crate) const MOST_TEXT: Size = Size::mib(1);
+pub const MOST_TEXT: Size = Size::mib(1);
 
 /// Reads a whole document; its root is a table.
 pub(crate) fn document(source: &Arc<Source>, format: Format) -> Result<Table, Problems> {

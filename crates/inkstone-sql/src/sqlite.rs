@@ -1,6 +1,7 @@
 //! An SQLite database.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use inkstone_config::{Code, Live};
 use inkstone_core::{Component, Cx, Health};
@@ -8,13 +9,16 @@ use inkstone_guard::GuardConfig;
 use inkstone_observe::Protocol;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions};
-use sqlx::{ConnectOptions, Error, SqlitePool};
+use sqlx::{ConnectOptions, Connection, Error, SqliteConnection, SqlitePool};
 
 use crate::calls::Calls;
 use crate::config::SqliteConfig;
-use crate::error::cannot_open;
+use crate::error::{cannot_open, code};
 use crate::file::Place;
 use crate::transaction::Transaction;
+
+/// Pause before a database that is being opened by somebody else is tried again.
+const AGAIN: Duration = Duration::from_millis(10);
 
 /// An SQLite database. `&sqlite` executes whatever sqlx can, guarded and recorded.
 ///
@@ -157,5 +161,30 @@ async fn open(place: &Place, config: &SqliteConfig) -> Result<SqlitePool, Error>
             pool = pool.max_connections(1).min_connections(1);
         }
     }
-    pool.connect_with(options).await
+    if *place == Place::Memory {
+        return pool.connect_with(options).await;
+    }
+    // Open until the pool is: while there is another, none of the pool's can meet a database that changes its mode.
+    let first = first_connection(&options, config.busy_timeout.get()).await?;
+    let pool = pool.connect_with(options).await;
+    first.close().await?;
+    pool
+}
+
+/// The first connection to a file, which brings it into the mode that is asked for. SQLite does not wait for others
+/// while one connection does that, or while the last one of another process closes (<https://www.sqlite.org/wal.html>,
+/// "Sometimes Queries Return SQLITE_BUSY In WAL Mode"): so it is waited for here.
+async fn first_connection(
+    options: &SqliteConnectOptions,
+    patience: Duration,
+) -> Result<SqliteConnection, Error> {
+    let deadline = Instant::now() + patience;
+    loop {
+        match options.connect().await {
+            Err(error) if code(&error) == "busy" && Instant::now() < deadline => {
+                tokio::time::sleep(AGAIN).await;
+            }
+            opened => return opened,
+        }
+    }
 }

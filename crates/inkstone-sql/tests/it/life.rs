@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use inkstone_core::{App, Component, Health};
 use inkstone_sql::{Sqlite, code, sqlx};
+use sqlx::ConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
 
 use crate::{Database, build};
 
@@ -95,4 +97,19 @@ async fn the_app_closes_it_when_it_stops() {
     app.run().await.unwrap();
     assert!(sqlite.pool().is_closed());
     assert!(!file.with_extension("db-wal").exists(), "the log is written back and removed");
+}
+
+#[tokio::test]
+async fn a_database_that_another_process_reads_for_a_moment_is_waited_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("goods.db");
+    let options = SqliteConnectOptions::new().filename(&file).create_if_missing(true);
+    let mut other = options.connect().await.unwrap();
+    sqlx::raw_sql("CREATE TABLE t (a); BEGIN; SELECT * FROM t").execute(&mut other).await.unwrap();
+    let opening = tokio::spawn(async move { build(&format!("addr = \"{}\"", file.display())).await });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(!opening.is_finished(), "the mode cannot be changed while there is a reader");
+    sqlx::raw_sql("COMMIT").execute(&mut other).await.unwrap();
+    let (sqlite, _app) = opening.await.unwrap();
+    sqlite.unwrap();
 }

@@ -6,6 +6,7 @@ mod metrics;
 pub mod names;
 mod record;
 mod redact;
+pub mod trace;
 
 pub use log::{LogConfig, LogFormat};
 pub use metrics::Metrics;

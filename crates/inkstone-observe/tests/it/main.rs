@@ -1,0 +1,3 @@
+//! What a service shows of itself.
+
+mod propagation;

@@ -19,6 +19,7 @@ use crate::build_info::BuildInfo;
 use crate::component::{Component, Health};
 use crate::error::Error;
 use crate::flags::Flags;
+use crate::inventory::{Inventory, Offer, Peer};
 
 /// Where an app is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +55,7 @@ pub(crate) struct Inner {
     pub(crate) stop_within: Duration,
     /// When the stop began.
     stop_began: OnceLock<Instant>,
+    pub(crate) inventory: Inventory,
     instances: Mutex<Vec<Arc<Instance>>>,
     provided: Mutex<HashMap<TypeId, Box<dyn Any + Send + Sync>>>,
 }
@@ -65,6 +67,8 @@ pub struct Instance {
     /// Its key in the configuration.
     pub name: Arc<str>,
     health: Box<dyn Fn() -> BoxFuture<'static, Health> + Send + Sync>,
+    stats: Box<dyn Fn() -> Vec<(&'static str, u64)> + Send + Sync>,
+    peers: Box<dyn Fn() -> Vec<Peer> + Send + Sync>,
     pub(crate) close: Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>,
 }
 
@@ -94,6 +98,7 @@ impl AppHandle {
             tasks: TaskTracker::new(),
             stop_within,
             stop_began: OnceLock::new(),
+            inventory: Inventory::default(),
             instances: Mutex::default(),
             provided: Mutex::default(),
         }))
@@ -139,6 +144,12 @@ impl AppHandle {
     #[must_use]
     pub fn instances(&self) -> Vec<Arc<Instance>> {
         self.0.instances.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The servers bound so far, and what each offers.
+    #[must_use]
+    pub fn offers(&self) -> Vec<Offer> {
+        self.0.inventory.offers()
     }
 
     /// Starts a graceful stop, as SIGTERM does.
@@ -206,7 +217,7 @@ impl AppHandle {
     }
 
     pub(crate) fn built<C: Component>(&self, kind: &'static str, name: Arc<str>, component: C) {
-        let closing = component.clone();
+        let (counted, connected, closing) = (component.clone(), component.clone(), component.clone());
         let instance = Instance {
             kind,
             name,
@@ -214,6 +225,8 @@ impl AppHandle {
                 let component = component.clone();
                 async move { component.health().await }.boxed()
             }),
+            stats: Box::new(move || counted.stats()),
+            peers: Box::new(move || connected.peers()),
             close: Box::new(move || {
                 let component = closing.clone();
                 async move { component.close().await }.boxed()
@@ -231,6 +244,18 @@ impl Instance {
     /// Whether it can serve now; asked anew each time.
     pub async fn health(&self) -> Health {
         (self.health)().await
+    }
+
+    /// What it counts now.
+    #[must_use]
+    pub fn stats(&self) -> Vec<(&'static str, u64)> {
+        (self.stats)()
+    }
+
+    /// Whom it is connected to now, or tries to be.
+    #[must_use]
+    pub fn peers(&self) -> Vec<Peer> {
+        (self.peers)()
     }
 }
 

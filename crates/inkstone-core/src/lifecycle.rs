@@ -98,6 +98,7 @@ async fn bind(entries: Vec<ServerEntry>) -> Result<Servers> {
         if let Some(address) = bound.endpoint {
             tracing::info!(kind = cx.kind, name = %cx.name, %address, "listening");
         }
+        cx.app().0.inventory.bound(&cx, bound.endpoint);
         all.push((cx, last, bound.serve));
     }
     let servers = Servers { first: FuturesUnordered::new(), last: FuturesUnordered::new() };

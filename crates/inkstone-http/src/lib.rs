@@ -6,6 +6,7 @@ mod ending;
 mod panics;
 mod problem;
 mod protocol;
+mod routes;
 mod server;
 
 pub use axum;

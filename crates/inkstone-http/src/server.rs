@@ -22,6 +22,7 @@ use crate::connection::Connections;
 use crate::ending;
 use crate::panics;
 use crate::protocol::Http;
+use crate::routes;
 
 /// An HTTP server: routes, served when the app runs.
 #[derive(Debug)]
@@ -75,6 +76,7 @@ impl Server for HttpServer {
         let endpoint = listener
             .local_addr()
             .map_err(|error| self.cx.fault(Code::AddressUnavailable, error.to_string()))?;
+        self.cx.announce(routes::of(&self.routes));
         let streams_end = CancellationToken::new();
         let routes = self.guarded(&endpoint.to_string(), streams_end.clone());
         let draining = Arc::new(AtomicBool::new(false));

@@ -69,6 +69,13 @@ impl Component for Sqlite {
         }
     }
 
+    fn stats(&self) -> Vec<(&'static str, u64)> {
+        let pool = self.pool();
+        let (open, idle) = (u64::from(pool.size()), pool.num_idle() as u64);
+        let limit = u64::from(pool.options().get_max_connections());
+        vec![("connections", open), ("idle", idle), ("in_use", open.saturating_sub(idle)), ("limit", limit)]
+    }
+
     async fn close(&self) {
         self.pool().close().await;
     }

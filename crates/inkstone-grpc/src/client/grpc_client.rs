@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use http::uri::Authority;
 use http::{Request, Response};
 use inkstone_config::{Code, Live};
-use inkstone_core::{Component, Cx, Error, Health};
+use inkstone_core::{Component, Cx, Error, Health, Peer};
 use inkstone_discover::{Resolution, ResolveError, Resolvers, Target};
 use inkstone_guard::{GuardLayer, GuardService};
 use inkstone_observe::Protocol;
@@ -106,6 +106,16 @@ impl Component for GrpcClient {
 
     async fn health(&self) -> Health {
         if self.inner.links.is_ready() { Health::Up } else { Health::Degraded(self.inner.links.why()) }
+    }
+
+    fn stats(&self) -> Vec<(&'static str, u64)> {
+        let peers = self.inner.links.peers();
+        let up = peers.iter().filter(|peer| peer.up).count();
+        vec![("endpoints", peers.len() as u64), ("connections", up as u64)]
+    }
+
+    fn peers(&self) -> Vec<Peer> {
+        self.inner.links.peers()
     }
 
     async fn close(&self) {

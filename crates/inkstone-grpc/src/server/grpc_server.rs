@@ -122,6 +122,7 @@ impl Server for GrpcServer {
         known.extend(OWN);
         let methods = Methods::new(&known, &described)
             .map_err(|error| self.failed("the descriptors cannot be read", &error))?;
+        self.cx.announce(Methods::interfaces(&known, &described));
         let (reporter, health) = tonic_health::server::health_reporter();
         self.routes.add_service(health);
         if config.reflection {

@@ -6,6 +6,7 @@ mod balancing;
 mod deadlines;
 mod echo;
 mod fixture;
+mod inventory;
 mod refusing;
 mod serving;
 mod six_tuple;

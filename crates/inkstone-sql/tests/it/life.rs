@@ -113,3 +113,12 @@ async fn a_database_that_another_process_reads_for_a_moment_is_waited_for() {
     let (sqlite, _app) = opening.await.unwrap();
     sqlite.unwrap();
 }
+
+#[tokio::test]
+async fn the_pool_says_how_many_connections_it_has_and_how_many_are_in_use() {
+    let database = Database::open("pool_size = 3").await;
+    let instance = database.app.instances().remove(0);
+    let (_one, _two) =
+        (database.sqlite.pool().acquire().await.unwrap(), database.sqlite.pool().acquire().await.unwrap());
+    assert_eq!(instance.stats(), [("connections", 2), ("idle", 0), ("in_use", 2), ("limit", 3)]);
+}

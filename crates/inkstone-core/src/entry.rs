@@ -74,8 +74,8 @@ where
 }
 
 fn print_version(build: &BuildInfo, json: bool) -> ExitCode {
-    let text = if json { serde_json::to_string(build).unwrap_or_default() } else { build.to_string() };
-    let _closed = writeln!(std::io::stdout(), "{text}");
+    let text = if json { serde_json::to_string(build).unwrap_or_default() } else { build.text(true) };
+    let _closed = writeln!(anstream::stdout(), "{text}"); // plain unless a terminal wants colours
     ExitCode::SUCCESS
 }
 

@@ -74,6 +74,10 @@ codes! {
     MissingKey = 1011, "missing key", CONFIG;
     /// A value of the right type that the key does not allow.
     InvalidValue = 1012, "invalid value", CONFIG;
+    /// A configuration source whose address or scheme the program cannot use.
+    BadSource = 1013, "configuration source cannot be used", CONFIG;
+    /// A remote configuration source that cannot be read.
+    UnreadableSource = 1014, "configuration source cannot be read", UNAVAILABLE;
 
     /// A command-line flag that is unknown or malformed.
     BadFlag = 2001, "bad command-line flag", USAGE;
@@ -112,6 +116,8 @@ codes! {
     CloseFailed = 3006, "component did not close cleanly", SOFTWARE;
     /// An error of the service's own code, which its `main` returned.
     ServiceFailed = 3007, "service failed", 1;
+    /// A remote configuration source that cannot be followed while running.
+    SourceLost = 3008, "configuration source lost", UNAVAILABLE;
     /// A mistake in Inkstone itself.
     Internal = 3999, "internal error", SOFTWARE;
 }

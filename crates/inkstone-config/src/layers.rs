@@ -52,6 +52,7 @@ impl Layers {
             name: source.name.to_string(),
             hash: source.hash.clone(),
             loaded_at,
+            trouble: None,
         };
         self.documents.iter().map(status).collect()
     }

@@ -55,7 +55,8 @@ struct Place<'a> {
 
 fn collect(place: &Place<'_>, value: &Value, path: &mut Vec<String>, leaves: &mut Leaves) {
     let Place { view, node, telltale } = place;
-    let (secret, telltale) = (view.is_secret(), *telltale && !view.has_own_form());
+    let sealed = node.is_some_and(|node| node.origin.source.sealed);
+    let (secret, telltale) = (view.is_secret() || sealed, *telltale && !view.has_own_form());
     let view = view.narrow(&Node::defaults(value.clone()));
     match value {
         Value::Object(map) if !map.is_empty() => {

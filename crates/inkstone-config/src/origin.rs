@@ -17,6 +17,8 @@ pub struct Source {
     pub hash: String,
     /// Where secrets stand in the text: line, column, length. Found while tables are read.
     secrets: Mutex<Vec<(u32, u32, u32)>>,
+    /// All of it is secret.
+    pub(crate) sealed: bool,
 }
 
 impl Source {
@@ -31,7 +33,13 @@ impl Source {
     }
 
     fn unquoted(name: &str, text: &str) -> Self {
-        Self { name: name.into(), text: text.into(), hash: String::new(), secrets: Mutex::default() }
+        Self {
+            name: name.into(),
+            text: text.into(),
+            hash: String::new(),
+            secrets: Mutex::default(),
+            sealed: false,
+        }
     }
 
     /// Remembers that a secret stands here, so that no report quotes it.
@@ -44,7 +52,7 @@ impl Source {
 
     /// A line as reports may quote it: secrets are masked.
     pub(crate) fn line(&self, number: u32) -> Option<String> {
-        let index = usize::try_from(number.checked_sub(1)?).ok()?;
+        let index = usize::try_from(number.checked_sub(1)?).ok().filter(|_| !self.sealed)?;
         let line = self.text.lines().nth(index)?;
         let secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
         let here =

@@ -5,7 +5,7 @@ use std::{
     fmt,
     panic::Location,
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc::Sender},
     time::SystemTime,
 };
 
@@ -15,6 +15,7 @@ use crate::{
     layers::Layers,
     loaded::{Commit, Loaded, Section},
     node::split_key,
+    remote::Ring,
     section::{Asked, Reading, Shape, read},
 };
 
@@ -242,8 +243,12 @@ impl Settings {
         let mut pending_restart: Vec<_> = pending.collect();
         pending_restart.sort_unstable();
         pending_restart.dedup();
+        let told = |source: &SourceStatus| SourceStatus {
+            trouble: self.0.sources.trouble_of(&source.name),
+            ..source.clone()
+        };
         Status {
-            sources: state.loaded.clone(),
+            sources: state.loaded.iter().map(told).collect(),
             rejected: state.rejected.clone(),
             pending_restart,
             reloads: state.reloads,
@@ -258,6 +263,11 @@ impl Settings {
             all.extend(section.leaves());
         }
         all.iter().map(|(key, leaf)| leaf.effective(key)).collect()
+    }
+
+    /// Tells `bell` when a remote source has changed; `false` if there is none.
+    pub(crate) fn listen(&self, bell: &Sender<Ring>) -> bool {
+        self.0.sources.listen(bell)
     }
 
     /// Every file whose change may matter: the configuration and what its references name.

@@ -16,6 +16,9 @@ pub struct SourceStatus {
     pub hash: String,
     /// When this content was read and taken into force.
     pub loaded_at: SystemTime,
+    /// Why a remote source cannot be followed now: it was deleted, or does not answer. What was read last stays in
+    /// force.
+    pub trouble: Option<String>,
 }
 
 /// A change that was refused; the values before it are still in force.

@@ -22,7 +22,7 @@ use notify::{
     event::{AccessKind, AccessMode},
 };
 
-use crate::{Settings, chain::Chain, layers::Layers};
+use crate::{Settings, chain::Chain, layers::Layers, remote::Following};
 
 /// How long nothing may happen before the files are read.
 const QUIET: Duration = Duration::from_millis(20);
@@ -40,6 +40,7 @@ const POLL: Duration = Duration::from_secs(2);
 pub struct Watching {
     signals: Sender<Signal>,
     thread: Option<JoinHandle<()>>,
+    _remote: Option<Following>,
 }
 
 enum Signal {
@@ -49,6 +50,7 @@ enum Signal {
 
 impl Watching {
     pub(crate) fn start(settings: Settings) -> Self {
+        let remote = Following::start(&settings);
         let (signals, received) = mpsc::channel();
         let sender = signals.clone();
         let body = move || Watch::new(settings, sender).run(&received);
@@ -56,7 +58,7 @@ impl Watching {
         if let Err(error) = &thread {
             tracing::error!(%error, "cannot watch the configuration: changes apply after a restart");
         }
-        Self { signals, thread: thread.ok() }
+        Self { signals, thread: thread.ok(), _remote: remote }
     }
 }
 

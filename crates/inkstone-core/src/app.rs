@@ -88,6 +88,7 @@ pub(crate) struct Job {
 
 impl App {
     /// An app from the process's command line and environment. [`main`](crate::main()) does this for a service.
+    /// Its configuration is files; remote sources take [`Main`](crate::Main).
     ///
     /// Nothing fails here: what is wrong with the configuration is reported by the first `build`, or by `run`.
     ///
@@ -96,7 +97,9 @@ impl App {
     /// almost that of a table that was loaded (`[reids.cart]`), or its key almost one that is loaded and is not there.
     /// The others are warnings. So load all tables before the first `build`.
     pub fn new(build: BuildInfo) -> Self {
-        Self::from_flags(build, Flags::parse())
+        let flags = Flags::parse();
+        let sources = flags.sources(Sources::new());
+        Self::from_flags(build, flags, sources)
     }
 
     /// An app from a text, for tests. Neither command line nor environment are looked at. The name's ending says
@@ -105,13 +108,13 @@ impl App {
         Self::from_sources(crate::build_info!(), Flags::default(), Sources::new().text(name, text))
     }
 
-    /// An app from these sources, for a program with a command line of its own and for tests with files.
+    /// An app from these sources, for a program with a command line of its own and for tests with files. Remote
+    /// sources among them must have been read: [`Sources::fetch`].
     pub fn with_sources(build: BuildInfo, sources: Sources) -> Self {
         Self::from_sources(build, Flags::default(), sources)
     }
 
-    pub(crate) fn from_flags(build: BuildInfo, flags: Flags) -> Self {
-        let sources = flags.sources();
+    pub(crate) fn from_flags(build: BuildInfo, flags: Flags, sources: Sources) -> Self {
         let app = Self::from_sources(build, flags, sources);
         app.handle.settings().load_or_default::<LogConfig>("log", "log").get().install();
         app

@@ -1,10 +1,12 @@
 //! `main` of a service.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
+use inkstone_config::{RemoteSource, Sources};
 
 use crate::app::App;
 use crate::build_info::BuildInfo;
@@ -32,7 +34,7 @@ where
     F: FnOnce(App) -> Fut,
     Fut: Future<Output = Result>,
 {
-    main_with(std::env::args_os(), build, service)
+    Main::new(build).run(service)
 }
 
 /// [`main`](main()) with a command line other than the process's own, for a program in which running a service is one of
@@ -42,34 +44,100 @@ where
     F: FnOnce(App) -> Fut,
     Fut: Future<Output = Result>,
 {
-    let flags = match Flags::try_parse_from(args) {
-        Ok(flags) => flags,
-        Err(usage) => {
-            let _closed = usage.print();
-            return ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(2));
-        }
-    };
-    if flags.version {
-        return print_version(&build, flags.json);
+    Main::new(build).args(args).run(service)
+}
+
+/// [`main`](main()) of a service that needs more than its defaults: configuration from elsewhere than files.
+///
+/// ```no_run
+/// use std::process::ExitCode;
+/// use inkstone_core::{App, Main, Result, build_info};
+/// # struct Etcd;
+/// # impl inkstone_config::RemoteSource for Etcd {
+/// #     fn scheme(&self) -> &'static str { "etcd" }
+/// #     fn open(&self, _: &inkstone_config::RemoteAddress) -> std::result::Result<inkstone_config::Remote, inkstone_config::Fault> { unimplemented!() }
+/// # }
+/// # fn config_source() -> Etcd { Etcd }
+///
+/// fn main() -> ExitCode {
+///     // from here on there may be `--config a.toml,etcd://127.0.0.1:2379/config/shop.toml`
+///     Main::new(build_info!()).config_source(config_source()).run(service)
+/// }
+///
+/// async fn service(app: App) -> Result {
+///     app.run().await
+/// }
+/// ```
+#[must_use = "nothing happens before `run`"]
+pub struct Main {
+    build: BuildInfo,
+    sources: Sources,
+    args: Vec<OsString>,
+}
+
+impl Main {
+    /// With the process's own command line.
+    pub fn new(build: BuildInfo) -> Self {
+        Self { build, sources: Sources::new(), args: std::env::args_os().collect() }
     }
-    // Two TLS providers in one program would make the first handshake panic; the first installed stays.
-    let _already = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return report(&error.into()),
-    };
-    let result = runtime.block_on(async {
-        let app = App::from_flags(build, flags);
-        let handle = app.handle().clone();
-        let result = service(app).await;
-        // A service that fails before it runs has built something all the same.
-        lifecycle::end(&handle, result, None).await
-    });
-    // A blocking call that nobody can cancel must not keep the process.
-    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => report(&error),
+
+    /// Lets `--config` and `INKSTONE_CONFIG` have addresses of this source. It is read before the app is made, and
+    /// also under `--check`: the configuration is what that checks.
+    pub fn config_source(mut self, source: impl RemoteSource) -> Self {
+        self.sources = self.sources.remote(source);
+        self
+    }
+
+    /// With this command line; its first argument is the name shown in the usage.
+    pub fn args(mut self, args: impl IntoIterator<Item = OsString>) -> Self {
+        self.args = args.into_iter().collect();
+        self
+    }
+
+    /// Runs the service, as [`main`](main()) does.
+    pub fn run<F, Fut>(self, service: F) -> ExitCode
+    where
+        F: FnOnce(App) -> Fut,
+        Fut: Future<Output = Result>,
+    {
+        let Self { build, sources, args } = self;
+        let flags = match Flags::try_parse_from(args) {
+            Ok(flags) => flags,
+            Err(usage) => {
+                let _closed = usage.print();
+                return ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(2));
+            }
+        };
+        if flags.version {
+            return print_version(&build, flags.json);
+        }
+        // Two TLS providers in one program would make the first handshake panic; the first installed stays.
+        let _already = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => return report(&error.into()),
+        };
+        let result = runtime.block_on(async {
+            let sources = flags.sources(sources);
+            sources.fetch().await;
+            let app = App::from_flags(build, flags, sources);
+            let handle = app.handle().clone();
+            let result = service(app).await;
+            // A service that fails before it runs has built something all the same.
+            lifecycle::end(&handle, result, None).await
+        });
+        // A blocking call that nobody can cancel must not keep the process.
+        runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+        match result {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => report(&error),
+        }
+    }
+}
+
+impl fmt::Debug for Main {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Main").field("build", &self.build).finish_non_exhaustive()
     }
 }
 

@@ -10,7 +10,8 @@ use inkstone_config::Sources;
 #[derive(Debug, Clone, Default, Parser)]
 #[command(disable_version_flag = true)]
 pub(crate) struct Flags {
-    /// Configuration files, later over earlier: `a.toml,b.yaml`. Without it, `config/local.toml` if it is there.
+    /// Configuration files, or addresses such as `k8s://shop/catalog/config.toml`, later over earlier:
+    /// `a.toml,b.yaml`. Without it, `config/local.toml` if it is there.
     #[arg(long, env = "INKSTONE_CONFIG", value_delimiter = ',', value_name = "FILE", value_parser = file())]
     pub(crate) config: Vec<PathBuf>,
 
@@ -49,15 +50,11 @@ fn file() -> impl TypedValueParser<Value = PathBuf> {
 }
 
 impl Flags {
-    /// The configuration's sources, lowest first.
-    pub(crate) fn sources(&self) -> Sources {
-        let mut sources = Sources::new();
+    /// The configuration's sources, lowest first, added to what `sources` knows of remote ones.
+    pub(crate) fn sources(&self, sources: Sources) -> Sources {
         // An empty name is none: a manifest that sets `INKSTONE_CONFIG` to nothing, a comma at the end.
-        let mut files = self.config.iter().filter(|file| !file.as_os_str().is_empty()).peekable();
-        let named = files.peek().is_some();
-        for file in files {
-            sources = sources.file(file);
-        }
+        let named = self.config.iter().any(|file| !file.as_os_str().is_empty());
+        let mut sources = sources.locations(&self.config);
         if !named && Path::new(LOCAL).exists() {
             sources = sources.file(LOCAL);
         }

@@ -22,7 +22,7 @@ pub use build_info::BuildInfo;
 pub use component::{Bound, Component, Health, Load, Server};
 pub use cx::Cx;
 pub use dependencies::{Dependencies, Dependency};
-pub use entry::{main, main_with};
+pub use entry::{Main, main, main_with};
 pub use error::{Error, Result};
 pub use handle::{AppHandle, Instance, Phase};
 pub use inventory::{Interface, Offer, Peer};

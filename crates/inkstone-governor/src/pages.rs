@@ -67,7 +67,7 @@ pub(crate) async fn config(Extract(state): Extract<State>) -> Json<Value> {
 }
 
 fn source(source: &SourceStatus) -> Value {
-    json!({ "name": source.name, "hash": source.hash, "loaded_at": time(source.loaded_at) })
+    json!({ "name": source.name, "hash": source.hash, "loaded_at": time(source.loaded_at), "trouble": source.trouble })
 }
 
 /// RFC 3339 in UTC, with milliseconds.

@@ -10,5 +10,6 @@ mod properties;
 mod report;
 mod secrets;
 mod shapes;
+mod sources;
 mod types;
 mod watching;

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use http::{HeaderMap, Request, Response, StatusCode, response};
 use inkstone_config::Dur;
-use inkstone_guard::{Call, HttpProtocol};
+use inkstone_guard::{Call, Guard, HttpProtocol};
+use inkstone_observe::Method;
 use tonic::Status;
 
 use crate::server::Methods;
@@ -30,8 +31,8 @@ pub(crate) struct Found(pub(crate) Arc<str>);
 impl HttpProtocol for Serving {
     const SERVER: bool = true;
 
-    fn method<B>(&self, request: &Request<B>) -> Arc<str> {
-        self.methods.label(path(request))
+    fn method<B>(&self, request: &Request<B>, guard: &Guard) -> Method {
+        guard.method(&self.methods.label(path(request)))
     }
 
     fn time_allowed(&self, request: &HeaderMap) -> Option<Duration> {
@@ -40,7 +41,7 @@ impl HttpProtocol for Serving {
 
     fn settle(&self, head: &response::Parts, call: &mut Call) {
         if let Some(Found(method)) = head.extensions.get() {
-            call.set_method(method.clone());
+            call.set_method(method);
         }
         say_why(head, call);
     }
@@ -66,9 +67,9 @@ impl HttpProtocol for Serving {
 impl HttpProtocol for Calling {
     const SERVER: bool = false;
 
-    fn method<B>(&self, request: &Request<B>) -> Arc<str> {
+    fn method<B>(&self, request: &Request<B>, guard: &Guard) -> Method {
         // From generated code, so there are as many as the interface has.
-        path(request).into()
+        guard.method(path(request))
     }
 
     fn time_allowed(&self, request: &HeaderMap) -> Option<Duration> {

@@ -4,13 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use inkstone_observe::{Outcome, Recorder};
+use inkstone_observe::{Active, Method, Outcome, Recorder, TraceIds};
 
 /// What is about to be called.
 #[derive(Clone)]
 pub struct Op<'a> {
-    /// Which method, from a bounded set; it becomes a metric's label.
-    pub method: Arc<str>,
+    /// Which method, from [`Guard::method`](crate::Guard::method) of the same guard.
+    pub method: Method,
     /// What is asked. Looked at in debug mode only.
     pub request: Option<&'a (dyn fmt::Debug + Sync)>,
     /// Where it goes, if that is chosen for this call.
@@ -21,20 +21,23 @@ pub struct Op<'a> {
 #[derive(Debug)]
 pub struct Call {
     recorder: Recorder,
-    method: Arc<str>,
+    method: Method,
     target: Option<Arc<str>>,
     started: Instant,
     deadline: Option<Instant>,
+    trace: Option<TraceIds>,
     request: Option<String>,
     response: Option<String>,
     caller: Option<String>,
     finished: bool,
+    /// In flight until then, under the method it began with.
+    _active: Active,
 }
 
 impl<'a> Op<'a> {
     /// A call of `method`.
     #[must_use]
-    pub fn new(method: Arc<str>) -> Self {
+    pub fn new(method: Method) -> Self {
         Self { method, request: None, target: None }
     }
 
@@ -64,16 +67,19 @@ impl Call {
     pub(crate) fn start(recorder: Recorder, op: Op<'_>, deadline: Option<Instant>) -> Self {
         let request = op.request.and_then(|request| recorder.show(request));
         let caller = recorder.caller();
+        let active = op.method.start();
         Self {
             recorder,
             method: op.method,
             target: op.target,
             started: Instant::now(),
             deadline,
+            trace: None,
             request,
             response: None,
             caller,
             finished: false,
+            _active: active,
         }
     }
 
@@ -90,8 +96,14 @@ impl Call {
     }
 
     /// What was called, when only the response told that there is such a method. From a bounded set.
-    pub fn set_method(&mut self, method: Arc<str>) {
-        self.method = method;
+    pub fn set_method(&mut self, method: &str) {
+        self.method = self.recorder.method(method);
+    }
+
+    /// The ids of its span, if it has one.
+    #[must_use]
+    pub fn trace(&self) -> Option<TraceIds> {
+        self.trace
     }
 
     /// Where the call went, when that was found out after it had started.
@@ -121,6 +133,7 @@ impl Call {
             code,
             target: self.target.as_deref(),
             cost: self.started.elapsed(),
+            trace: self.trace,
             request: self.request.as_deref(),
             response: self.response.as_deref(),
             caller: self.caller.as_deref(),

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 use inkstone_config::{Dur, Live};
-use inkstone_observe::Recorder;
+use inkstone_observe::{Method, Recorder};
 
 use crate::call::{Call, Op};
 use crate::config::GuardConfig;
@@ -45,6 +45,18 @@ impl Guard {
         Self { recorder, config }
     }
 
+    /// The handle of a method, which comes from a bounded set and becomes a metric's label.
+    #[must_use]
+    pub fn method(&self, name: &str) -> Method {
+        self.recorder.method(name)
+    }
+
+    /// What is about to be called: `guard.op("SELECT")`.
+    #[must_use]
+    pub fn op<'a>(&self, method: &str) -> Op<'a> {
+        Op::new(self.method(method))
+    }
+
     /// Makes one call. `attempt` is a closure because a retried call runs it again.
     ///
     /// # Errors
@@ -80,7 +92,7 @@ impl Guard {
     /// this and a time-out.
     #[must_use]
     pub fn enter(&self, op: Op<'_>) -> Call {
-        let own = self.config.get().timeout_of(&op.method).map(|timeout| Instant::now() + timeout);
+        let own = self.config.get().timeout_of(op.method.name()).map(|timeout| Instant::now() + timeout);
         Call::start(self.recorder.clone(), op, deadline::earlier(own, deadline::current()))
     }
 

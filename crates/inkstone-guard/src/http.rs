@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use ::http::header::CONTENT_LENGTH;
 use ::http::{HeaderMap, Request, Response, response};
 use http_body::Body;
+use inkstone_observe::Method;
 use tower::{Layer, Service};
 
 use crate::body::GuardedBody;
@@ -22,8 +23,8 @@ pub trait HttpProtocol: Clone + Send + Sync + 'static {
     /// Whether we serve the calls. A server puts what it serves under the deadline that came with it.
     const SERVER: bool;
 
-    /// The method's name, from a bounded set.
-    fn method<B>(&self, request: &Request<B>) -> Arc<str>;
+    /// The method, as the guard knows it by a name from a bounded set.
+    fn method<B>(&self, request: &Request<B>, guard: &Guard) -> Method;
 
     /// Where the call goes or comes from, for the six-tuple.
     fn target<B>(&self, _request: &Request<B>) -> Option<Arc<str>> {
@@ -104,7 +105,11 @@ where
         let offered = if P::SERVER { None } else { Capture::take_offered() };
         let protocol = self.protocol.clone();
         let allowed = protocol.time_allowed(request.headers()).map(|allowed| Instant::now() + allowed);
-        let op = Op { method: protocol.method(&request), request: None, target: protocol.target(&request) };
+        let op = Op {
+            method: protocol.method(&request, &self.guard),
+            request: None,
+            target: protocol.target(&request),
+        };
         let call = self.guard.enter(op);
         let deadline = deadline::earlier(call.deadline(), allowed);
         if let Some(deadline) = deadline.filter(|_| !P::SERVER) {

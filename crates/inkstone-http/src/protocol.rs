@@ -1,14 +1,14 @@
 //! What HTTP calls things, for the guard.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::MatchedPath;
 use axum::response::IntoResponse;
-use http::{HeaderMap, Method, Request, Response, StatusCode, response};
+use http::{HeaderMap, Method as Verb, Request, Response, StatusCode, response};
 use inkstone_config::Dur;
-use inkstone_guard::HttpProtocol;
+use inkstone_guard::{Guard, HttpProtocol};
+use inkstone_observe::Method;
 
 use crate::problem::Problem;
 
@@ -19,11 +19,11 @@ pub(crate) struct Http;
 impl HttpProtocol for Http {
     const SERVER: bool = true;
 
-    fn method<B>(&self, request: &Request<B>) -> Arc<str> {
+    fn method<B>(&self, request: &Request<B>, guard: &Guard) -> Method {
         // A path comes from the client; a route does not.
         match request.extensions().get::<MatchedPath>() {
-            Some(route) => format!("{} {}", known(request.method()), route.as_str()).into(),
-            None => "unmatched".into(),
+            Some(route) => joined(known(request.method()), route.as_str(), |name| guard.method(name)),
+            None => guard.method("unmatched"),
         }
     }
 
@@ -62,11 +62,27 @@ pub(crate) fn explain(response: Response<Body>) -> Response<Body> {
     Problem::new(response.status(), "timeout", detail).into_response()
 }
 
+/// Calls `then` with both words and a space between. Most fit a buffer, which costs less than an allocation for each
+/// request.
+fn joined<T>(first: &str, second: &str, then: impl FnOnce(&str) -> T) -> T {
+    let mut buffer = [0; 128];
+    let length = first.len() + 1 + second.len();
+    if let Some(name) = buffer.get_mut(..length) {
+        name[..first.len()].copy_from_slice(first.as_bytes());
+        name[first.len()] = b' ';
+        name[first.len() + 1..].copy_from_slice(second.as_bytes());
+    }
+    match buffer.get(..length).map(str::from_utf8) {
+        Some(Ok(name)) => then(name),
+        _ => then(&format!("{first} {second}")),
+    }
+}
+
 /// The method, if it is one of the standard's: clients may make up others.
-fn known(method: &Method) -> &str {
+fn known(method: &Verb) -> &str {
     match *method {
-        Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::DELETE => method.as_str(),
-        Method::PATCH | Method::OPTIONS | Method::CONNECT | Method::TRACE => method.as_str(),
+        Verb::GET | Verb::HEAD | Verb::POST | Verb::PUT | Verb::DELETE => method.as_str(),
+        Verb::PATCH | Verb::OPTIONS | Verb::CONNECT | Verb::TRACE => method.as_str(),
         _ => "_OTHER",
     }
 }

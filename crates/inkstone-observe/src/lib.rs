@@ -9,6 +9,7 @@ mod redact;
 pub mod trace;
 
 pub use log::{LogConfig, LogFormat};
-pub use metrics::Metrics;
+pub use metrics::{Active, FamilyConfig, Method, Metrics, MetricsConfig, MetricsFormat};
 pub use prometheus_client;
 pub use record::{Outcome, Protocol, Recorder};
+pub use trace::TraceIds;

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::caller::caller;
-use crate::metrics::{CallLabels, Metrics};
+use crate::metrics::{Instance, Method, Metrics};
+use crate::names::{self, Metric};
 use crate::redact::redact;
+use crate::trace::TraceIds;
 
 /// What kind of call is recorded. It decides the metric; nothing else differs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Protocol {
     /// An RPC that we serve.
@@ -27,17 +29,55 @@ pub enum Protocol {
     Task,
 }
 
+impl Protocol {
+    pub(crate) const ALL: &[Self] =
+        &[Self::RpcServer, Self::RpcClient, Self::HttpServer, Self::HttpClient, Self::Db, Self::Task];
+
+    /// How labels and logs name it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RpcServer => "rpc_server",
+            Self::RpcClient => "rpc_client",
+            Self::HttpServer => "http_server",
+            Self::HttpClient => "http_client",
+            Self::Db => "db",
+            Self::Task => "task",
+        }
+    }
+
+    /// Whether we serve the calls rather than make them.
+    #[must_use]
+    pub fn is_server(self) -> bool {
+        matches!(self, Self::RpcServer | Self::HttpServer)
+    }
+
+    /// The histogram of its calls.
+    pub(crate) fn metric(self) -> Metric {
+        match self {
+            Self::RpcServer => names::RPC_SERVER,
+            Self::RpcClient => names::RPC_CLIENT,
+            Self::HttpServer => names::HTTP_SERVER,
+            Self::HttpClient => names::HTTP_CLIENT,
+            Self::Db => names::DB_CLIENT,
+            Self::Task => names::TASK,
+        }
+    }
+}
+
 /// How one call ended.
 #[derive(Debug, Clone, Copy)]
 pub struct Outcome<'a> {
-    /// What was called, from a bounded set: a route's template, a gRPC method, an SQL operation.
-    pub method: &'a Arc<str>,
+    /// What was called: a route's template, a gRPC method, an SQL operation.
+    pub method: &'a Method,
     /// How it ended, in the protocol's own words: `OK`, `NOT_FOUND`, `200`, `timeout`.
     pub code: &'static str,
     /// Where it went, if that was chosen for this call; otherwise the recorder's own target is meant.
     pub target: Option<&'a str>,
     /// How long it took, from start to the end of the response.
     pub cost: Duration,
+    /// The ids of the call's span, if it has one.
+    pub trace: Option<TraceIds>,
     /// What was asked, as [`Recorder::show`] shows it. Only in debug mode.
     pub request: Option<&'a str>,
     /// What came back, or why nothing did, shown likewise. Only in debug mode.
@@ -52,7 +92,7 @@ pub struct Recorder(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    metrics: Metrics,
+    calls: Arc<Instance>,
     protocol: Protocol,
     kind: &'static str,
     name: Arc<str>,
@@ -74,8 +114,27 @@ impl Recorder {
         target: impl Into<Arc<str>>,
         debug: bool,
     ) -> Self {
-        let target = target.into();
-        Self(Arc::new(Inner { metrics: metrics.clone(), protocol, kind, name, target, debug }))
+        let (calls, target) = (metrics.instance(protocol, name.clone()), target.into());
+        Self(Arc::new(Inner { calls, protocol, kind, name, target, debug }))
+    }
+
+    /// The handle of a method, which comes from a bounded set: a route's template, a gRPC method, an SQL operation.
+    /// Keep it where that is easy; otherwise this is a look-up without a lock.
+    #[must_use]
+    pub fn method(&self, name: &str) -> Method {
+        self.0.calls.method(name)
+    }
+
+    /// What kind of calls are recorded.
+    #[must_use]
+    pub fn protocol(&self) -> Protocol {
+        self.0.protocol
+    }
+
+    /// The kind of the component: `grpc`.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        self.0.kind
     }
 
     /// Whether requests, responses and callers are wanted. They cost far more than the rest of a record.
@@ -109,12 +168,10 @@ impl Recorder {
         &self.0.target
     }
 
-    /// Records one call.
+    /// Records one call: in the metrics, and with `debug` as a six-tuple.
     pub fn record(&self, outcome: &Outcome<'_>) {
         let inner = &*self.0;
-        let labels =
-            CallLabels { name: inner.name.clone(), method: outcome.method.clone(), code: outcome.code };
-        inner.metrics.observe(inner.protocol, &labels, outcome.cost.as_secs_f64());
+        inner.calls.observe(outcome.method, outcome.code, outcome.cost, outcome.trace);
         if inner.debug {
             print(inner, outcome);
         }
@@ -130,7 +187,7 @@ fn print(inner: &Inner, outcome: &Outcome<'_>) {
         inner.name,
         outcome.target.unwrap_or(&inner.target),
         outcome.cost,
-        outcome.method,
+        outcome.method.name(),
         outcome.request.unwrap_or("-"),
         outcome.code,
         outcome.response.unwrap_or("-"),

@@ -2,14 +2,13 @@
 
 use std::fmt;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
 use inkstone_config::{Code, Live};
 use inkstone_core::{Bound, Cx, Error, Load, Section, Server};
 use inkstone_guard::{CallError, Failure, Guard, Op};
-use inkstone_observe::Protocol;
+use inkstone_observe::{Method, Protocol};
 use jiff::Zoned;
 
 use crate::config::CronConfig;
@@ -63,7 +62,8 @@ where
     async fn bind(self) -> Result<Bound, Error> {
         let Self { section: Section { config, cx, .. }, work } = self;
         let guard = cx.guard(Protocol::Task, "-", config.map(|config| config.guard.clone()));
-        let runs = Runs { config, cx, guard, method: "run".into() };
+        let method = guard.method("run");
+        let runs = Runs { config, cx, guard, method };
         Ok(Bound { endpoint: None, serve: async move { runs.follow(work).await }.boxed() })
     }
 
@@ -76,7 +76,7 @@ struct Runs {
     config: Live<CronConfig>,
     cx: Cx,
     guard: Guard,
-    method: Arc<str>,
+    method: Method,
 }
 
 impl Runs {

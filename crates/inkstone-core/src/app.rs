@@ -116,7 +116,11 @@ impl App {
 
     pub(crate) fn from_flags(build: BuildInfo, flags: Flags, sources: Sources) -> Self {
         let app = Self::from_sources(build, flags, sources);
-        app.handle.settings().load_or_default::<LogConfig>("log", "log").get().install();
+        let config = app.handle.settings().load_or_default::<LogConfig>("log", "log");
+        let logs = config.get().install_for(&[("app", app.handle.name())]);
+        logs.follow(&config);
+        logs.register(app.handle.metrics());
+        app.handle.set_logs(logs);
         app
     }
 

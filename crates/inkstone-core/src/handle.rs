@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use inkstone_config::{Fault, Problems, Settings, Severity};
-use inkstone_observe::Metrics;
+use inkstone_observe::{LogControl, Metrics};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -44,6 +44,7 @@ pub(crate) struct Inner {
     pub(crate) flags: Flags,
     pub(crate) settings: Settings,
     pub(crate) metrics: Metrics,
+    logs: OnceLock<LogControl>,
     pub(crate) debug: bool,
     pub(crate) phase: watch::Sender<Phase>,
     /// Asks for a graceful stop.
@@ -90,6 +91,7 @@ impl AppHandle {
             flags,
             settings,
             metrics,
+            logs: OnceLock::new(),
             debug,
             phase: watch::Sender::new(Phase::Starting),
             stop_asked: CancellationToken::new(),
@@ -126,6 +128,17 @@ impl AppHandle {
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
         &self.0.metrics
+    }
+
+    /// The logs, to change their levels. Those of the process: its first app decided what they are.
+    #[must_use]
+    pub fn logs(&self) -> LogControl {
+        self.0.logs.get().cloned().unwrap_or_else(LogControl::current)
+    }
+
+    pub(crate) fn set_logs(&self, logs: LogControl) {
+        // Set once, while the app is made.
+        let _set = self.0.logs.set(logs);
     }
 
     /// Whether calls print their six-tuple.

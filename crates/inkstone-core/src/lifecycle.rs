@@ -21,6 +21,9 @@ use crate::signal::{Signals, Stop};
 /// [`AppConfig::stop_within`](crate::AppConfig) names this and the second that the runtime is given.
 const CLOSE: Duration = Duration::from_secs(2);
 
+/// How long the end waits for a log file whose disk hangs.
+const LAST_LINES: Duration = Duration::from_secs(1);
+
 type Serving = FuturesUnordered<BoxFuture<'static, (String, Result)>>;
 
 /// What is being served: two groups, because the governor goes last.
@@ -62,6 +65,7 @@ async fn serve(
         tracing::warn!(code = problem.code.as_str(), "{}", problem.message);
     }
     handle.0.phase.send_replace(Phase::Ready);
+    handle.logs().started();
     tracing::info!(name = handle.name(), version = handle.build_info().version, after = ?started.elapsed(), "ready");
 
     let mut failed = Problems::default();
@@ -162,6 +166,7 @@ pub(crate) async fn end(handle: &AppHandle, ran: Result, signals: Option<&mut Si
         let component = fault.component.as_deref().unwrap_or_default();
         tracing::error!(code = fault.code.as_str(), component, "{}", fault.message);
     }
+    handle.logs().finish(LAST_LINES);
     match ran {
         ran if failed.is_empty() => ran,
         Ok(()) => Err(failed.into()),

@@ -8,7 +8,9 @@ mod record;
 mod redact;
 pub mod trace;
 
-pub use log::{LogConfig, LogFormat};
+pub use log::{
+    LogConfig, LogControl, LogFileConfig, LogFormat, LogLevels, LogOutput, RepeatBy, RepeatConfig, WhenFull,
+};
 pub use metrics::{Active, FamilyConfig, Method, Metrics, MetricsConfig, MetricsFormat};
 pub use prometheus_client;
 pub use record::{Outcome, Protocol, Recorder};

@@ -118,6 +118,12 @@ metrics! {
         "Constant 1, labelled with the hash of each source of the configuration in force";
     Counter CONFIG_RELOADS "inkstone_config_reload" "" ["result"]
         "Times the configuration was read again";
+    Counter LOG_LINES "inkstone_log_lines" "" ["level"]
+        "Lines logged";
+    Counter LOG_DROPPED "inkstone_log_dropped" "" []
+        "Log lines dropped because the buffer was full, or because they could not be written";
+    Counter LOG_REPEATED "inkstone_log_repeated" "" []
+        "Log lines left out because they repeated others";
 }
 
 #[cfg(test)]

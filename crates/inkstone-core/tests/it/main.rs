@@ -4,4 +4,5 @@
 
 mod cut;
 mod life;
+mod logs;
 mod process;

@@ -85,7 +85,11 @@ impl Life {
 }
 
 pub(crate) fn program() -> PathBuf {
+    example("life")
+}
+
+pub(crate) fn example(name: &str) -> PathBuf {
     // target/debug/deps/it-HASH → target/debug/examples/life
     let test = std::env::current_exe().unwrap();
-    test.parent().and_then(Path::parent).unwrap().join("examples/life")
+    test.parent().and_then(Path::parent).unwrap().join("examples").join(name)
 }

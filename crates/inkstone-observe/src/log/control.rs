@@ -264,7 +264,9 @@ impl Logs {
             (Some(out), _) => stream(out),
             (None, LogOutput::Stdout) => stream(Box::new(io::stdout())),
             (None, LogOutput::Stderr) => stream(Box::new(io::stderr())),
-            (None, LogOutput::File) => Sink::File(FileSink::new(&config.file, counts.dropped.clone())),
+            (None, LogOutput::File) => {
+                Sink::File(Box::new(FileSink::new(&config.file, counts.dropped.clone())))
+            }
         };
         let named = identity.iter().filter(|(_, value)| config.identity && !value.is_empty());
         let named = named.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
@@ -311,7 +313,9 @@ impl Logs {
 
     /// What every line of tracing's ends with.
     pub(super) fn common(&self, line: &mut Line<'_>, place: Option<(&str, u32)>) {
-        trace::with_current(|context| belongs_to(line, context.ids(), context.keys()));
+        trace::with_current(|context| {
+            belongs_to(line, &self.redaction.load(), context.ids(), context.keys())
+        });
         if let Some((file, number)) = place.filter(|_| self.caller) {
             line.show("caller", format_args!("{file}:{number}"));
         }
@@ -396,14 +400,19 @@ impl Logs {
 }
 
 /// What a line belongs to: a trace, and the keys that travel with it.
-pub(crate) fn belongs_to<'a>(line: &mut Line<'_>, ids: TraceIds, keys: impl Iterator<Item = (&'a str, &'a str)>) {
+pub(crate) fn belongs_to<'a>(
+    line: &mut Line<'_>,
+    redaction: &Redaction,
+    ids: TraceIds,
+    keys: impl Iterator<Item = (&'a str, &'a str)>,
+) {
     if !line.has("trace_id") {
         line.str("trace_id", ids.trace_id().as_str());
         line.str("span_id", ids.span_id().as_str());
     }
     for (name, value) in keys {
         if !line.has(name) {
-            line.str(name, value);
+            line.str(name, redaction.value(name, value));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A file that is rotated by size and by time, and found again when somebody takes it away.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
@@ -186,7 +186,7 @@ impl Rotating {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
         };
-        let mut prefix = self.path.file_name().map(OsStr::to_os_string).unwrap_or_else(OsString::new);
+        let mut prefix = self.path.file_name().map(OsStr::to_os_string).unwrap_or_default();
         prefix.push(".");
         let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
         let names = entries.filter_map(|entry| entry.ok().map(|entry| (entry.file_name(), entry.path())));

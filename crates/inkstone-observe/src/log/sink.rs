@@ -14,7 +14,7 @@ pub(super) enum Sink {
     /// A standard stream: a line is written at once, by whoever logs.
     Stream(Stream),
     /// A file: a line is gathered, and written by the keeper.
-    File(FileSink),
+    File(Box<FileSink>),
 }
 
 pub(super) struct Stream {

@@ -124,6 +124,10 @@ metrics! {
         "Log lines dropped because the buffer was full, or because they could not be written";
     Counter LOG_REPEATED "inkstone_log_repeated" "" []
         "Log lines left out because they repeated others";
+    Counter TRACE_EXPORTED "inkstone_trace_exported" "" []
+        "Spans that the collector took";
+    Counter TRACE_DROPPED "inkstone_trace_dropped" "" ["reason"]
+        "Spans that were dropped";
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 
 use super::baggage::Baggage;
 use super::ids::TraceIds;
+use super::span::Recording;
 use super::state::TraceState;
 
 tokio::task_local! {
@@ -22,6 +23,8 @@ pub struct Context {
     random: bool,
     /// Most requests carry nothing.
     carried: Option<Arc<Carried>>,
+    /// The span itself, if it is recorded here.
+    recording: Option<Arc<Recording>>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -40,11 +43,11 @@ impl Context {
     /// A context of these ids, with nothing else.
     #[must_use]
     pub fn new(ids: TraceIds) -> Self {
-        Self { ids, random: true, carried: None }
+        Self { ids, random: true, carried: None, recording: None }
     }
 
     pub(crate) fn from_parts(ids: TraceIds, random: bool, carried: Option<Arc<Carried>>) -> Self {
-        Self { ids, random, carried }
+        Self { ids, random, carried, recording: None }
     }
 
     /// The ids of the span.
@@ -53,10 +56,10 @@ impl Context {
         self.ids
     }
 
-    /// The context of a span under this one: other ids, the same of all else.
+    /// The context of a span under this one: another span id, the same of all that travels.
     #[must_use]
     pub fn child(&self) -> Self {
-        Self { ids: self.ids.child(), random: self.random, carried: self.carried.clone() }
+        Self { ids: self.ids.child(), ..self.unrecorded() }
     }
 
     /// What other tracing systems have added.
@@ -110,6 +113,18 @@ impl Context {
 
     pub(crate) fn carried(&self) -> Option<&Arc<Carried>> {
         self.carried.as_ref()
+    }
+
+    pub(crate) fn recording(&self) -> Option<&Recording> {
+        self.recording.as_deref()
+    }
+
+    pub(crate) fn record(&mut self, recording: Option<Recording>) {
+        self.recording = recording.map(Arc::new);
+    }
+
+    pub(crate) fn unrecorded(&self) -> Self {
+        Self { ids: self.ids, random: self.random, carried: self.carried.clone(), recording: None }
     }
 
     fn carry(&mut self) -> &mut Carried {

@@ -151,7 +151,8 @@ fn traceparent(context: &Context) -> HeaderValue {
     let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
     text[3..35].copy_from_slice(ids.trace_id().as_bytes());
     text[36..52].copy_from_slice(ids.span_id().as_bytes());
-    let flags = u8::from(ids.sampled) * SAMPLED | u8::from(context.random()) * RANDOM;
+    let flag = |set: bool, flag: u8| if set { flag } else { 0 };
+    let flags = flag(ids.sampled, SAMPLED) | flag(context.random(), RANDOM);
     text[54] = b'0' + flags;
     HeaderValue::from_bytes(&text).expect("digits and dashes are a header value")
 }

@@ -9,15 +9,25 @@
 //! breaks their rules is left out, and never makes a request fail.
 
 mod baggage;
+mod config;
 mod context;
+mod export;
 mod headers;
 mod ids;
 mod sampler;
+mod span;
 mod state;
+mod tracer;
+mod value;
 
 pub use baggage::{Baggage, BaggageError};
+pub use config::{OtlpProtocol, TraceConfig};
 pub use context::{Context, Keys, current, current_ids, in_current, scope, spawn, step, with_current};
+pub use export::Exporter;
 pub use headers::{Incoming, extract, inject};
 pub use ids::{HexId, TraceIds};
 pub use sampler::Ratio;
+pub use span::{Span, SpanKind, event, exception, fail, set, span};
 pub use state::TraceState;
+pub use tracer::{Rules, Tracer};
+pub use value::Value;

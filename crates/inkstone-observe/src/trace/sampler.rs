@@ -42,6 +42,13 @@ impl Ratio {
     }
 }
 
+impl Default for Ratio {
+    /// None.
+    fn default() -> Self {
+        Self::new(0.0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,3 +1,5 @@
 //! What a service shows of itself.
 
+mod collector;
+mod otlp;
 mod propagation;

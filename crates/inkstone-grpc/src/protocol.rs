@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use http::{HeaderMap, Request, Response, StatusCode, response};
 use inkstone_config::Dur;
-use inkstone_guard::{Call, Guard, HttpProtocol};
+use inkstone_guard::{Call, Guard, HttpProtocol, span};
 use inkstone_observe::Method;
+use inkstone_observe::trace::Span;
 use tonic::Status;
+use tonic::transport::server::TcpConnectInfo;
 
-use crate::server::Methods;
+use crate::server::{Methods, is_own};
 use crate::timeout;
 
 /// gRPC as we serve it.
@@ -33,6 +35,17 @@ impl HttpProtocol for Serving {
 
     fn method<B>(&self, request: &Request<B>, guard: &Guard) -> Method {
         guard.method(&self.methods.label(path(request)))
+    }
+
+    fn describe<B>(&self, request: &Request<B>, span: &Span) {
+        if let Some(peer) = request.extensions().get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr) {
+            span::peer(span, peer);
+            span.set("client.address", peer.ip().to_string());
+        }
+    }
+
+    fn is_background<B>(&self, request: &Request<B>) -> bool {
+        is_own(path(request))
     }
 
     fn time_allowed(&self, request: &HeaderMap) -> Option<Duration> {

@@ -4,7 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
+use inkstone_observe::trace::Span;
 use inkstone_observe::{Active, Method, Outcome, Recorder, TraceIds};
+
+use crate::span;
 
 /// What is about to be called.
 #[derive(Clone)]
@@ -25,7 +28,7 @@ pub struct Call {
     target: Option<Arc<str>>,
     started: Instant,
     deadline: Option<Instant>,
-    trace: Option<TraceIds>,
+    span: Span,
     request: Option<String>,
     response: Option<String>,
     caller: Option<String>,
@@ -64,7 +67,7 @@ impl fmt::Debug for Op<'_> {
 }
 
 impl Call {
-    pub(crate) fn start(recorder: Recorder, op: Op<'_>, deadline: Option<Instant>) -> Self {
+    pub(crate) fn start(recorder: Recorder, op: Op<'_>, span: Span, deadline: Option<Instant>) -> Self {
         let request = op.request.and_then(|request| recorder.show(request));
         let caller = recorder.caller();
         let active = op.method.start();
@@ -74,7 +77,7 @@ impl Call {
             target: op.target,
             started: Instant::now(),
             deadline,
-            trace: None,
+            span,
             request,
             response: None,
             caller,
@@ -100,10 +103,16 @@ impl Call {
         self.method = self.recorder.method(method);
     }
 
-    /// The ids of its span, if it has one.
+    /// Its span. What is said about it goes where the trace goes.
+    #[must_use]
+    pub fn span(&self) -> &Span {
+        &self.span
+    }
+
+    /// The ids of its span.
     #[must_use]
     pub fn trace(&self) -> Option<TraceIds> {
-        self.trace
+        Some(self.span.context().ids())
     }
 
     /// Where the call went, when that was found out after it had started.
@@ -128,12 +137,15 @@ impl Call {
 
     fn record(&mut self, code: &'static str) {
         self.finished = true;
+        if self.span.is_recorded() {
+            span::ended(&self.span, &self.recorder, self.method.name(), code, self.target.as_deref());
+        }
         self.recorder.record(&Outcome {
             method: &self.method,
             code,
             target: self.target.as_deref(),
             cost: self.started.elapsed(),
-            trace: self.trace,
+            trace: self.trace(),
             request: self.request.as_deref(),
             response: self.response.as_deref(),
             caller: self.caller.as_deref(),

@@ -22,6 +22,7 @@ fn answer(panic: Box<dyn Any + Send>) -> Response {
         (None, None) => "a panic without a message",
     };
     // The panic hook has written where it was.
+    inkstone_observe::trace::panicked(panic.as_ref());
     tracing::error!("a handler panicked: {message}");
     Problem::new(
         StatusCode::INTERNAL_SERVER_ERROR,

@@ -1,14 +1,18 @@
 //! What HTTP calls things, for the guard.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::MatchedPath;
+use axum::extract::{ConnectInfo, MatchedPath};
 use axum::response::IntoResponse;
-use http::{HeaderMap, Method as Verb, Request, Response, StatusCode, response};
+use http::header::{HOST, USER_AGENT};
+use http::uri::Authority;
+use http::{HeaderMap, HeaderName, Method as Verb, Request, Response, StatusCode, Version, response};
 use inkstone_config::Dur;
-use inkstone_guard::{Guard, HttpProtocol};
+use inkstone_guard::{Guard, HttpProtocol, span};
 use inkstone_observe::Method;
+use inkstone_observe::trace::Span;
 
 use crate::problem::Problem;
 
@@ -25,6 +29,10 @@ impl HttpProtocol for Http {
             Some(route) => joined(known(request.method()), route.as_str(), |name| guard.method(name)),
             None => guard.method("unmatched"),
         }
+    }
+
+    fn describe<B>(&self, request: &Request<B>, span: &Span) {
+        describe(request, span);
     }
 
     fn code(&self, head: &response::Parts) -> Option<&'static str> {
@@ -45,6 +53,39 @@ impl HttpProtocol for Http {
         // The guard knows no kind of body that could say it; `explain` does.
         response.extensions_mut().insert(TimedOut(waited));
         (response, "timeout")
+    }
+}
+
+/// What a request tells about its span. The query is left out: it may have secrets in it.
+fn describe<B>(request: &Request<B>, span: &Span) {
+    let verb = known(request.method());
+    match request.extensions().get::<MatchedPath>() {
+        Some(route) => {
+            span.rename(format!("{verb} {}", route.as_str()));
+            span.set("http.route", route.as_str());
+        }
+        None => span.rename(if verb == "_OTHER" { "HTTP".to_owned() } else { verb.to_owned() }),
+    }
+    span.set("http.request.method", verb);
+    span.set("url.path", request.uri().path());
+    span.set("url.scheme", request.uri().scheme_str().unwrap_or("http"));
+    let version = match request.version() {
+        Version::HTTP_10 => "1.0",
+        Version::HTTP_2 => "2",
+        Version::HTTP_3 => "3",
+        _ => "1.1",
+    };
+    span.set("network.protocol.version", version);
+    let text = |name: HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
+    if let Some(agent) = text(USER_AGENT) {
+        span.set("user_agent.original", agent);
+    }
+    if let Some(host) = request.uri().authority().map(Authority::as_str).or(text(HOST)) {
+        span::server(span, host);
+    }
+    if let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>() {
+        span::peer(span, *peer);
+        span.set("client.address", peer.ip().to_string());
     }
 }
 

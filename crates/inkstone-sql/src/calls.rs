@@ -32,7 +32,13 @@ impl Calls {
     }
 
     pub(crate) fn enter(&self, statement: &Statement) -> Call {
-        self.guard.enter(Op::new(self.method(statement.operation())).request(statement))
+        let call = self.guard.enter(Op::new(self.method(statement.operation())).request(statement));
+        if call.span().is_recorded()
+            && let Some(text) = statement.text()
+        {
+            call.span().set("db.query.text", text);
+        }
+        call
     }
 
     /// Runs `work` as one call of `operation`, for what has no text of its own.
@@ -158,5 +164,8 @@ impl Reading<'_> {
 
 fn failed(mut call: Call, error: &Error) {
     call.set_response(format_args!("{error}"));
+    if call.span().is_recorded() {
+        call.span().fail(error.to_string());
+    }
     call.finish(code(error));
 }

@@ -126,7 +126,10 @@ impl Runs {
                 Ok(result) => {
                     result.map_err(|error| Failed { code: "failed", why: error.into().to_string() })
                 }
-                Err(panic) => Err(Failed { code: "panic", why: said(panic.as_ref()) }),
+                Err(panic) => {
+                    inkstone_observe::trace::panicked(panic.as_ref());
+                    Err(Failed { code: "panic", why: said(panic.as_ref()) })
+                }
             }
         };
         match self.guard.call(Op::new(self.method.clone()), run).await {

@@ -11,6 +11,7 @@ use std::time::Instant;
 use futures::FutureExt;
 use http::{Request, Response, StatusCode};
 use inkstone_guard::deadline;
+use inkstone_observe::trace;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic::body::Body;
@@ -68,7 +69,8 @@ where
                 Ok(Ok(response)) => response,
                 Ok(Err(never)) => match never {},
                 // The panic hook has written what happened and where.
-                Err(_panic) => {
+                Err(panic) => {
+                    trace::panicked(panic.as_ref());
                     return Ok(
                         Status::internal("the handler panicked; the server's log says where").into_http()
                     );

@@ -38,7 +38,8 @@ impl HttpProtocol for Serving {
     }
 
     fn describe<B>(&self, request: &Request<B>, span: &Span) {
-        if let Some(peer) = request.extensions().get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr) {
+        if let Some(peer) = request.extensions().get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr)
+        {
             span::peer(span, peer);
             span.set("client.address", peer.ip().to_string());
         }

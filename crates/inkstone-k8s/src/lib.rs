@@ -2,8 +2,11 @@
 
 mod api;
 mod follow;
+mod object;
 mod resolver;
 mod service;
 mod slices;
+mod source;
 
 pub use resolver::{KubernetesResolver, resolver};
+pub use source::{KubernetesSource, config_source};

@@ -18,6 +18,8 @@ pub const KINDS: &[Kind] = &[
     Kind::table::<inkstone_governor::GovernorConfig>("server.governor"),
     #[cfg(feature = "sql")]
     Kind::of::<inkstone_sql::SqliteConfig>("sqlite"),
+    #[cfg(feature = "etcd")]
+    Kind::of::<inkstone_etcd::EtcdConfig>("etcd"),
     #[cfg(feature = "task")]
     Kind::of::<inkstone_task::CronConfig>("cron"),
 ];

@@ -10,6 +10,8 @@ pub use inkstone_core::{
     Result, Section, Server, build_info, main, main_with,
 };
 pub use inkstone_discover as discover;
+#[cfg(feature = "etcd")]
+pub use inkstone_etcd as etcd;
 #[cfg(feature = "governor")]
 pub use inkstone_governor as governor;
 #[cfg(feature = "grpc")]

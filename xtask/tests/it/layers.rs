@@ -21,6 +21,7 @@ const LAYERS: &[(u8, &[&str])] = &[
             "inkstone-governor",
             "inkstone-task",
             "inkstone-k8s",
+            "inkstone-etcd",
             "inkstone-sql",
         ],
     ),

@@ -18,15 +18,20 @@ use crate::{expect, follow, resolver_of, until};
 
 /// An API whose answers a test writes: to listing number n, and to watching after it.
 #[derive(Clone)]
-struct Fake {
+pub(crate) struct Fake {
     listed: Arc<AtomicUsize>,
     list: fn(usize) -> (StatusCode, Value),
     watch: fn(usize) -> Vec<Value>,
 }
 
 impl Fake {
+    pub(crate) fn new(list: fn(usize) -> (StatusCode, Value), watch: fn(usize) -> Vec<Value>) -> Self {
+        let _already = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        Self { listed: Arc::default(), list, watch }
+    }
+
     /// Serves for as long as the runtime lives; the kubeconfig that leads to it.
-    async fn serve(self, dir: &Path) -> PathBuf {
+    pub(crate) async fn serve(self, dir: &Path) -> PathBuf {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let server = format!("http://{}", listener.local_addr().unwrap());
         let router = Router::new().fallback(any(answer)).with_state(self);
@@ -35,7 +40,7 @@ impl Fake {
     }
 }
 
-fn kubeconfig(dir: &Path, server: &str) -> PathBuf {
+pub(crate) fn kubeconfig(dir: &Path, server: &str) -> PathBuf {
     let file = dir.join("kubeconfig");
     let text = json!({
         "apiVersion": "v1", "kind": "Config", "current-context": "c",
@@ -49,7 +54,9 @@ fn kubeconfig(dir: &Path, server: &str) -> PathBuf {
 
 async fn answer(State(fake): State<Fake>, RawQuery(query): RawQuery) -> Response {
     let query = query.unwrap_or_default();
-    assert!(query.contains("labelSelector=kubernetes.io%2Fservice-name%3Dcatalog"), "{query}");
+    let selectors =
+        ["labelSelector=kubernetes.io%2Fservice-name%3Dcatalog", "fieldSelector=metadata.name%3Dcatalog"];
+    assert!(selectors.iter().any(|selector| query.contains(selector)), "{query}");
     if !query.contains("watch=") {
         let number = fake.listed.fetch_add(1, Ordering::SeqCst) + 1;
         let (code, body) = (fake.list)(number);
@@ -78,7 +85,7 @@ fn slice(version: usize, address: &str) -> Value {
     })
 }
 
-fn status(code: u16, message: &str) -> Value {
+pub(crate) fn status(code: u16, message: &str) -> Value {
     json!({ "apiVersion": "v1", "kind": "Status", "status": "Failure", "code": code, "message": message, "reason": "x" })
 }
 

@@ -4,6 +4,7 @@
 
 mod cluster;
 mod faults;
+mod source;
 
 use std::path::Path;
 use std::time::Duration;

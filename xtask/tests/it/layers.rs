@@ -8,7 +8,7 @@ use crate::metadata;
 
 /// The layers of DESIGN.md, written down here and nowhere else in code.
 const LAYERS: &[(u8, &[&str])] = &[
-    (0, &["inkstone-config", "inkstone-build"]),
+    (0, &["inkstone-config", "inkstone-build", "inkstone-profile"]),
     (1, &["inkstone-observe"]),
     (2, &["inkstone-guard"]),
     (3, &["inkstone-core"]),

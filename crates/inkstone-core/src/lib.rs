@@ -2,6 +2,7 @@
 
 mod app;
 mod build_info;
+mod certificate;
 mod component;
 mod cx;
 mod dependencies;
@@ -16,6 +17,7 @@ mod lifecycle;
 mod listen;
 mod load;
 mod signal;
+mod tls;
 
 pub use app::{App, AppConfig};
 pub use build_info::BuildInfo;
@@ -28,3 +30,4 @@ pub use handle::{AppHandle, Instance, Phase};
 pub use inventory::{Interface, Offer, Peer};
 pub use listen::backlog;
 pub use load::{Loader, Section};
+pub use tls::{ClientAuth, MinVersion, ServerTls, TlsConfig};

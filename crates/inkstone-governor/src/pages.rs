@@ -11,7 +11,7 @@ use inkstone_core::{BuildInfo, Phase};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::checks::{self, Check, Status};
+use crate::checks::{self, Status};
 use crate::governor::State;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -43,10 +43,6 @@ pub(crate) async fn build(Extract(state): Extract<State>) -> Json<BuildInfo> {
     Json(state.app.build_info().clone())
 }
 
-pub(crate) async fn components(Extract(state): Extract<State>) -> Json<Vec<Check>> {
-    Json(checks::all(&state.app).await)
-}
-
 pub(crate) async fn config(Extract(state): Extract<State>) -> Json<Value> {
     let settings = state.app.settings();
     let status = settings.status();
@@ -71,7 +67,7 @@ fn source(source: &SourceStatus) -> Value {
 }
 
 /// RFC 3339 in UTC, with milliseconds.
-fn time(time: SystemTime) -> Option<String> {
+pub(crate) fn time(time: SystemTime) -> Option<String> {
     let time = Timestamp::try_from(time).ok()?;
     Some(format!("{time:.3}"))
 }

@@ -23,6 +23,7 @@ impl Ci {
             setup::compiler()?;
             setup::kubectl()?;
             setup::etcd()?;
+            setup::promtool()?;
             setup::browser().map(drop)
         })?;
         steps.run("format", || run(cargo().args(["fmt", "--all", "--check"])))?;

@@ -45,6 +45,12 @@ const BROWSER: Need = Need {
     why: "the browser tests drive it",
 };
 
+const PROMTOOL: Need = Need {
+    programs: &["promtool"],
+    packages: &["prometheus"],
+    why: "a test has it check what a service shows as metrics",
+};
+
 /// What compiling needs.
 pub(crate) fn compiler() -> anyhow::Result<()> {
     ensure(&COMPILER).map(drop)
@@ -63,6 +69,11 @@ pub(crate) fn etcd() -> anyhow::Result<()> {
 /// What the browser tests need; the program's name.
 pub(crate) fn browser() -> anyhow::Result<&'static str> {
     ensure(&BROWSER)
+}
+
+/// What checks the metrics.
+pub(crate) fn promtool() -> anyhow::Result<()> {
+    ensure(&PROMTOOL).map(drop)
 }
 
 /// A kubectl of the version tests are written for.

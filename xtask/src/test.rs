@@ -23,6 +23,7 @@ impl Test {
             setup::compiler()?;
             setup::kubectl()?;
             setup::etcd()?;
+            setup::promtool()?;
             web::build()
         })?;
         if !self.no_web && self.filter.is_none() {

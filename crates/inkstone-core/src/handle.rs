@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use inkstone_config::{Fault, Problems, Settings, Severity};
-use inkstone_observe::{LogControl, Metrics};
+use inkstone_observe::{LogControl, Metrics, MetricsConfig};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -82,7 +82,8 @@ impl AppHandle {
         stop_within: Duration,
     ) -> Self {
         let debug = flags.debug;
-        let metrics = Metrics::new();
+        let config = settings.load_or_default::<MetricsConfig>("metrics", "metrics").get();
+        let metrics = Metrics::with_config((*config).clone());
         metrics.build_info(&BuildInfo { name: name.clone(), ..build.clone() }.labels());
         let stop = CancellationToken::new();
         Self(Arc::new(Inner {

@@ -61,6 +61,7 @@ async fn serve(
     let started = Instant::now();
     let mut servers = bind(servers).await?;
     let _watching = watch_settings(handle);
+    handle.spawn(handle.metrics().clone().probe(handle.0.stop.clone().cancelled_owned()));
     for problem in handle.settings().unread_tables().iter() {
         tracing::warn!(code = problem.code.as_str(), "{}", problem.message);
     }

@@ -4,17 +4,16 @@ use std::time::SystemTime;
 
 use axum::Json;
 use axum::extract::State as Extract;
-use axum::http::StatusCode;
-use axum::http::header::{CONTENT_TYPE, HeaderName};
+use axum::http::header::{ACCEPT, CONTENT_TYPE, HeaderName};
+use axum::http::{HeaderMap, StatusCode};
 use inkstone_config::{Effective, Fault, SourceStatus};
 use inkstone_core::{BuildInfo, Phase};
+use inkstone_observe::MetricsFormat;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::checks::{self, Status};
 use crate::governor::State;
-
-const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 pub(crate) async fn live() -> &'static str {
     "live\n"
@@ -35,8 +34,14 @@ pub(crate) async fn ready(Extract(state): Extract<State>) -> (StatusCode, Json<V
     (code, Json(json!({ "status": status, "checks": checks })))
 }
 
-pub(crate) async fn metrics(Extract(state): Extract<State>) -> ([(HeaderName, &'static str); 1], String) {
-    ([(CONTENT_TYPE, OPEN_METRICS)], state.app.metrics().encode())
+/// In the format that the scraper prefers.
+pub(crate) async fn metrics(
+    Extract(state): Extract<State>,
+    headers: HeaderMap,
+) -> ([(HeaderName, &'static str); 1], String) {
+    let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    let format = MetricsFormat::accepted(accept);
+    ([(CONTENT_TYPE, format.content_type())], state.app.metrics().encode_as(format))
 }
 
 pub(crate) async fn build(Extract(state): Extract<State>) -> Json<BuildInfo> {

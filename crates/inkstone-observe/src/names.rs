@@ -112,7 +112,37 @@ metrics! {
         "Calls in flight";
     Counter LABELS_FOLDED "inkstone_metrics_labels_folded" "" ["protocol", "name", "label"]
         "Calls counted under the label value other because there were too many values";
-    Gauge BUILD_INFO "inkstone_build_info" "" []
+    Histogram RUNTIME_LAG "inkstone_runtime_lag" "seconds" []
+        "How much later than asked for a timer of the runtime fired, looked at twice a second";
+    Gauge RUNTIME_WORKERS "inkstone_runtime_workers" "" []
+        "Worker threads of the runtime";
+    Gauge RUNTIME_TASKS "inkstone_runtime_tasks" "" []
+        "Tasks that are not done";
+    Gauge RUNTIME_QUEUE "inkstone_runtime_queue_depth" "" []
+        "Tasks that wait in the queue which all workers share";
+    Counter RUNTIME_BUSY "inkstone_runtime_worker_busy" "seconds" ["worker"]
+        "Time that a worker thread has worked rather than waited";
+    Counter RUNTIME_PARKS "inkstone_runtime_worker_parks" "" ["worker"]
+        "Times that a worker thread went to sleep because there was nothing to do";
+    Counter PROCESS_CPU "process_cpu" "seconds" []
+        "Processor time of the process, user and system";
+    Gauge PROCESS_RESIDENT "process_resident_memory" "bytes" []
+        "Memory of the process that is in RAM";
+    Gauge PROCESS_VIRTUAL "process_virtual_memory" "bytes" []
+        "Address space of the process";
+    Gauge PROCESS_START "process_start_time" "seconds" []
+        "When the process started, in seconds since 1970";
+    Gauge PROCESS_THREADS "process_threads" "" []
+        "Threads of the process";
+    Gauge PROCESS_OPEN_FDS "process_open_fds" "" []
+        "Open file descriptors";
+    Gauge PROCESS_MAX_FDS "process_max_fds" "" []
+        "File descriptors that the process may open";
+    Gauge TCP_CONNECTIONS "inkstone_tcp_connections" "" ["family", "state"]
+        "TCP sockets of the process, and those that nobody owns any more in its network namespace";
+    Gauge ALLOCATOR "inkstone_allocator" "bytes" ["state"]
+        "Memory as the allocator counts it, in a program that offers it";
+    Gauge BUILD_INFO "inkstone_build_info" "" ["name", "version", "commit", "dirty", "host", "user", "time", "rustc", "inkstone"]
         "Constant 1, labelled with what was built, from what, by whom";
     Gauge CONFIG_INFO "inkstone_config_info" "" ["source", "hash"]
         "Constant 1, labelled with the hash of each source of the configuration in force";

@@ -8,6 +8,7 @@ use inkstone_config::Kind;
 pub const KINDS: &[Kind] = &[
     Kind::table::<inkstone_core::AppConfig>("app"),
     Kind::table::<inkstone_observe::LogConfig>("log"),
+    Kind::table::<inkstone_observe::MetricsConfig>("metrics"),
     #[cfg(feature = "http")]
     Kind::table::<inkstone_http::HttpServerConfig>("server.http"),
     #[cfg(feature = "grpc")]

@@ -36,6 +36,7 @@ const LAYERS: &[(u8, &[&str])] = &[
             "shop-storefront",
             "shop-check",
             "bench-calls",
+            "bench-framework",
             "xtask",
         ],
     ),

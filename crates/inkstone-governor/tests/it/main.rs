@@ -5,6 +5,7 @@
 mod access;
 mod endpoints;
 mod levels;
+mod metrics;
 mod pages;
 mod tls;
 

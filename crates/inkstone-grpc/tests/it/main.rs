@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 mod balancing;
+mod cardinality;
 mod deadlines;
 mod echo;
 mod fixture;

@@ -30,8 +30,10 @@ const LONGEST: usize = 256;
 pub(crate) struct Calls {
     config: MetricsConfig,
     /// Asked when a component is built, never when it is called.
-    instances: Mutex<BTreeMap<(Protocol, Arc<str>), Arc<Instance>>>,
+    instances: Mutex<Instances>,
 }
+
+type Instances = BTreeMap<(Protocol, Arc<str>), Arc<Instance>>;
 
 /// The calls of one component instance.
 pub(crate) struct Instance {
@@ -70,7 +72,7 @@ pub(crate) struct Counted {
 struct Code {
     code: &'static str,
     series: Series,
-    next: OnceLock<Box<Code>>,
+    next: OnceLock<Box<Self>>,
 }
 
 /// A call in flight: counted as active until this is dropped.

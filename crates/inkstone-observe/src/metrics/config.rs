@@ -23,6 +23,12 @@ pub struct MetricsConfig {
     /// Whether the trace id of a sampled call is kept as an example for the bucket it fell into. Shown in the OpenMetrics
     /// format only.
     pub exemplars: bool,
+    /// Whether the runtime is measured: its workers, tasks, queue, and how late its timers are.
+    pub runtime: bool,
+    /// Whether the process is measured: processor time, memory, threads, file descriptors. On Linux only.
+    pub process: bool,
+    /// Whether TCP sockets are counted by state. Costs time for each socket at each scrape. On Linux only.
+    pub connections: bool,
 }
 
 /// What one metric does differently.
@@ -50,6 +56,9 @@ impl Default for MetricsConfig {
             // more routes than a person would write; with all codes and buckets still some tens of megabytes
             max_methods: 500,
             exemplars: true,
+            runtime: true,
+            process: true,
+            connections: false,
         }
     }
 }

@@ -1,12 +1,16 @@
 //! The metrics of one app.
 
+mod allocator;
 mod calls;
 mod config;
+mod connections;
+mod process;
+mod runtime;
 mod series;
 mod text;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -14,6 +18,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+pub use allocator::AllocatorStats;
 pub(crate) use calls::Instance;
 pub use calls::{Active, Method};
 pub use config::{FamilyConfig, MetricsConfig};
@@ -22,6 +27,7 @@ pub use text::MetricsFormat;
 use crate::names;
 use crate::record::Protocol;
 use calls::Calls;
+use series::{Bounds, Series};
 
 /// The metrics of one app. A handle: clones share the registry.
 ///
@@ -34,8 +40,18 @@ use calls::Calls;
 pub struct Metrics {
     registry: Arc<Mutex<Registry>>,
     calls: Arc<Calls>,
+    around: Arc<Around>,
     reloads: Family<Reload, Counter>,
     config: Family<ConfigInfo, Gauge>,
+}
+
+/// What is looked at when somebody asks.
+struct Around {
+    runtime: bool,
+    process: bool,
+    connections: bool,
+    lag: Series,
+    allocator: OnceLock<Box<dyn Fn() -> AllocatorStats + Send + Sync>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -64,8 +80,16 @@ impl Metrics {
         names::CONFIG_RELOADS.register(&mut registry, reloads.clone());
         let sources = Family::default();
         names::CONFIG_INFO.register(&mut registry, sources.clone());
+        let around = Around {
+            runtime: config.runtime,
+            process: config.process,
+            connections: config.connections,
+            lag: Series::new(Bounds::new(config.bounds(&names::RUNTIME_LAG))),
+            allocator: OnceLock::new(),
+        };
         let calls = Arc::new(Calls::new(config));
-        Self { registry: Arc::new(Mutex::new(registry)), calls, reloads, config: sources }
+        let registry = Arc::new(Mutex::new(registry));
+        Self { registry, calls, around: Arc::new(around), reloads, config: sources }
     }
 
     /// Gives the registry to a component or an application that has metrics of its own.
@@ -96,6 +120,28 @@ impl Metrics {
         }
     }
 
+    /// Exports what the program's allocator says of itself, asked at each scrape. The first one given stays.
+    ///
+    /// ```
+    /// use inkstone_observe::{AllocatorStats, Metrics};
+    ///
+    /// let metrics = Metrics::new();
+    /// // With tikv-jemalloc-ctl: advance the epoch, then read `stats::allocated` and the like.
+    /// metrics.allocator(|| AllocatorStats { allocated: Some(4096), ..AllocatorStats::default() });
+    /// assert!(metrics.encode().contains("inkstone_allocator_bytes{state=\"allocated\"} 4096"));
+    /// ```
+    pub fn allocator(&self, stats: impl Fn() -> AllocatorStats + Send + Sync + 'static) {
+        let _first = self.around.allocator.set(Box::new(stats));
+    }
+
+    /// Measures how late the runtime's timers are, until `stop`, unless the runtime is not to be measured. An app does
+    /// this while it serves.
+    pub async fn probe(self, stop: impl Future<Output = ()>) {
+        if self.around.runtime {
+            runtime::probe(&self.around.lag, stop).await;
+        }
+    }
+
     /// Everything, in the OpenMetrics text format 1.0.
     #[must_use]
     pub fn encode(&self) -> String {
@@ -108,6 +154,7 @@ impl Metrics {
         let mut text = String::new();
         let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
         let written = text::calls(&mut text, &self.calls)
+            .and_then(|()| self.around.write(&mut text))
             .and_then(|()| prometheus_client::encoding::text::encode(&mut text, &registry));
         match (written, format) {
             (Ok(()), MetricsFormat::OpenMetrics) => text,
@@ -119,6 +166,24 @@ impl Metrics {
     /// Where the calls of the component instance `name` are counted.
     pub(crate) fn instance(&self, protocol: Protocol, name: Arc<str>) -> Arc<Instance> {
         self.calls.instance(protocol, name)
+    }
+}
+
+impl Around {
+    fn write(&self, text: &mut String) -> fmt::Result {
+        if self.runtime {
+            runtime::write(text, &self.lag)?;
+        }
+        if self.process {
+            process::write(text)?;
+        }
+        if self.connections {
+            connections::write(text)?;
+        }
+        match self.allocator.get() {
+            Some(stats) => allocator::write(text, stats()),
+            None => Ok(()),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! <https://prometheus.io/docs/specs/om/open_metrics_spec/>,
 //! <https://prometheus.io/docs/instrumenting/exposition_formats/>
 
-use std::fmt::{self, Write};
+use std::fmt::{self, Display, Write};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::UNIX_EPOCH;
@@ -123,7 +123,7 @@ fn counts(text: &mut String, instances: &[Arc<Instance>]) -> fmt::Result {
     Ok(())
 }
 
-fn describe(text: &mut String, metric: &Metric) -> fmt::Result {
+pub(crate) fn describe(text: &mut String, metric: &Metric) -> fmt::Result {
     let family = metric.family();
     writeln!(text, "# HELP {family} {}.", metric.help)?;
     writeln!(text, "# TYPE {family} {}", metric.kind.as_str())?;
@@ -133,22 +133,38 @@ fn describe(text: &mut String, metric: &Metric) -> fmt::Result {
     Ok(())
 }
 
-fn sample(text: &mut String, metric: &Metric, labels: &[&str], value: u64) -> fmt::Result {
-    write!(text, "{}{{", metric.series())?;
-    write_labels(text, metric, labels)?;
-    writeln!(text, "}} {value}")
+pub(crate) fn sample(
+    text: &mut String,
+    metric: &Metric,
+    labels: &[&str],
+    value: impl Display,
+) -> fmt::Result {
+    text.push_str(&metric.series());
+    if !labels.is_empty() {
+        text.push('{');
+        write_labels(text, metric, labels)?;
+        text.push('}');
+    }
+    writeln!(text, " {value}")
 }
 
-fn histogram(text: &mut String, metric: &Metric, labels: &[&str], series: &Series) -> fmt::Result {
+/// A metric without labels.
+pub(crate) fn single(text: &mut String, metric: &Metric, value: impl Display) -> fmt::Result {
+    describe(text, metric)?;
+    sample(text, metric, &[], value)
+}
+
+pub(crate) fn histogram(text: &mut String, metric: &Metric, labels: &[&str], series: &Series) -> fmt::Result {
     let family = metric.family();
     let mut shown = String::new();
     write_labels(&mut shown, metric, labels)?;
+    let comma = if shown.is_empty() { "" } else { "," };
     let sum = series.sum();
     let buckets = series.buckets();
     for Bucket { upper, count, exemplar } in &buckets {
         match upper.is_finite() {
-            true => write!(text, "{family}_bucket{{le=\"{upper:?}\",{shown}}} {count}")?,
-            false => write!(text, "{family}_bucket{{le=\"+Inf\",{shown}}} {count}")?,
+            true => write!(text, "{family}_bucket{{le=\"{upper:?}\"{comma}{shown}}} {count}")?,
+            false => write!(text, "{family}_bucket{{le=\"+Inf\"{comma}{shown}}} {count}")?,
         }
         if let Some(exemplar) = exemplar {
             let (trace, span) = (exemplar.trace.trace_id(), exemplar.trace.span_id());
@@ -157,9 +173,10 @@ fn histogram(text: &mut String, metric: &Metric, labels: &[&str], series: &Serie
         }
         text.push('\n');
     }
+    let shown = if shown.is_empty() { shown } else { format!("{{{shown}}}") };
     let count = buckets.last().map_or(0, |last| last.count);
-    writeln!(text, "{family}_sum{{{shown}}} {sum:?}")?;
-    writeln!(text, "{family}_count{{{shown}}} {count}")
+    writeln!(text, "{family}_sum{shown} {sum:?}")?;
+    writeln!(text, "{family}_count{shown} {count}")
 }
 
 fn write_labels(text: &mut String, metric: &Metric, values: &[&str]) -> fmt::Result {

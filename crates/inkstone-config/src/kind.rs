@@ -3,7 +3,12 @@
 use schemars::{Schema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
-use crate::{Config, Problems, check::Elsewhere, section};
+use crate::{
+    Config, Problems,
+    check::Elsewhere,
+    leaves::{Leaves, leaves},
+    section,
+};
 
 /// A kind of table: what its key begins with, and the type that reads it.
 #[derive(Clone, Copy, Debug)]
@@ -18,7 +23,7 @@ pub struct Kind {
     /// The default of the table; secrets in it are masked.
     pub default: fn() -> Value,
     /// Checks one table of this kind.
-    pub(crate) check: fn(&Elsewhere<'_>) -> Problems,
+    pub(crate) check: fn(&Elsewhere<'_>) -> (Problems, Leaves),
 }
 
 impl Kind {
@@ -35,7 +40,10 @@ impl Kind {
             schema: SchemaGenerator::subschema_for::<C>,
             default: || serde_json::to_value(C::default()).unwrap_or_default(),
             check: |table| {
-                section::read::<C>(&section::Shape::of::<C>(), table.layers, &table.asked).problems
+                let shape = section::Shape::of::<C>();
+                let read = section::read::<C>(&shape, table.layers, &table.asked);
+                let value = read.value.unwrap_or_default();
+                (read.problems, leaves(&value, &read.node, &shape.schema, &table.asked.path))
             },
         }
     }

@@ -26,6 +26,10 @@ pub(crate) struct Leaf {
 pub(crate) type Leaves = BTreeMap<String, Leaf>;
 
 impl Leaf {
+    pub(crate) fn mark(&self) -> &str {
+        &self.mark
+    }
+
     pub(crate) fn effective(&self, key: &str) -> Effective {
         Effective {
             key: key.to_owned(),
@@ -38,10 +42,15 @@ impl Leaf {
 
 /// The values of a table; `node` says where they come from.
 pub(crate) fn leaves<C: Config>(value: &C, node: &Node, schema: &Value, path: &[String]) -> Leaves {
+    leaves_of(&serde_json::to_value(value).unwrap_or_default(), node, schema, path)
+}
+
+/// The values of a table whose type is not here.
+pub(crate) fn leaves_of(value: &Value, node: &Node, schema: &Value, path: &[String]) -> Leaves {
     let mut leaves = Leaves::new();
-    let value = serde_json::to_value(value).unwrap_or_default();
-    let place = Place { view: View::new(schema), node: Some(node), telltale: false };
-    collect(&place, &value, &mut path.to_vec(), &mut leaves);
+    let telltale = path.iter().any(|step| mask::telltale(step));
+    let place = Place { view: View::new(schema), node: Some(node), telltale };
+    collect(&place, value, &mut path.to_vec(), &mut leaves);
     leaves
 }
 

@@ -36,7 +36,7 @@ impl<'s> View<'s> {
         view
     }
 
-    fn keyword(&self, name: &str) -> Option<&'s Value> {
+    pub(crate) fn keyword(&self, name: &str) -> Option<&'s Value> {
         self.parts.iter().find_map(|part| part.get(name))
     }
 
@@ -65,6 +65,12 @@ impl<'s> View<'s> {
 
     /// The keys that the table has by name.
     pub(crate) fn keys(&self) -> BTreeSet<&'s str> {
+        let maps = self.parts.iter().filter_map(|part| part.get("properties")?.as_object());
+        maps.flat_map(|map| map.keys().map(String::as_str)).collect()
+    }
+
+    /// The same, in the order in which the type declares them.
+    pub(crate) fn keys_in_order(&self) -> Vec<&'s str> {
         let maps = self.parts.iter().filter_map(|part| part.get("properties")?.as_object());
         maps.flat_map(|map| map.keys().map(String::as_str)).collect()
     }
@@ -115,7 +121,7 @@ impl<'s> View<'s> {
         Some(view)
     }
 
-    fn types(&self) -> Vec<&'s str> {
+    pub(crate) fn types(&self) -> Vec<&'s str> {
         match self.keyword("type") {
             Some(Value::String(name)) => vec![name],
             Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),

@@ -36,6 +36,7 @@ pub struct Sources {
     env: BTreeMap<String, String>,
     set: Vec<String>,
     remotes: Vec<Arc<dyn RemoteSource>>,
+    elsewhere: bool,
 }
 
 #[derive(Clone)]
@@ -200,9 +201,17 @@ impl Sources {
         self
     }
 
+    /// For tools: the sources are those of another machine, so a reference to its environment or files is taken for
+    /// good as it stands.
+    #[must_use]
+    pub fn elsewhere(mut self) -> Self {
+        self.elsewhere = true;
+        self
+    }
+
     /// Reads everything as it is now.
     pub(crate) fn read(&self) -> Layers {
-        let mut layers = Layers::default();
+        let mut layers = Layers { elsewhere: self.elsewhere, ..Layers::default() };
         for document in &self.documents {
             self.read_document(document, &mut layers);
         }
@@ -256,7 +265,8 @@ pub(crate) fn read_text(
     match format.and_then(|format| read::document(&source, format)) {
         Err(problems) => layers.broken(problems),
         Ok(mut table) => {
-            let mut lookup = Lookup { env: Some(env), dir, files: &mut layers.watched };
+            let env = (!layers.elsewhere).then_some(env);
+            let mut lookup = Lookup { env, dir, files: &mut layers.watched };
             read::resolve(&mut table, &mut lookup, &mut layers.problems);
             layers.tables.push(table);
         }

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 pub struct SqliteConfig {
     /// The database's file: `sqlite:data/goods.db` or a plain path, relative to the working directory. `sqlite::memory:` is a
     /// database that lives as long as the service.
+    #[schemars(extend("examples" = ["sqlite:data/goods.db", "sqlite::memory:"]))]
     pub addr: Addr,
     /// Whether a file that does not exist is created. Its directory must exist.
     pub create_if_missing: bool,

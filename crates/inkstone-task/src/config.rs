@@ -13,10 +13,10 @@ use crate::schedule::Schedule;
 pub struct CronConfig {
     /// When it runs, in cron's words: `*/5 * * * *` is every five minutes, `0 30 3 * * *` is 3:30:00 each night, and there are
     /// `@hourly`, `@daily`, `@weekly`, `@monthly` and `@yearly`.
-    #[schemars(extend("x-live" = true))]
+    #[schemars(extend("x-live" = true, "examples" = ["*/5 * * * *", "@daily"]))]
     pub schedule: String,
     /// Where the schedule's hours are those of the clock on the wall: `UTC`, `Europe/Berlin`.
-    #[schemars(extend("x-live" = true))]
+    #[schemars(extend("x-live" = true, "examples" = ["UTC", "Europe/Berlin"]))]
     pub time_zone: String,
     /// The time-out of each run.
     #[schemars(extend("x-live" = true))]

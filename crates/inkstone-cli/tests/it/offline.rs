@@ -71,6 +71,21 @@ fn version_says_what_it_was_built_from() {
 }
 
 #[test]
+fn shells_complete_the_command() {
+    let dir = tempfile::tempdir().unwrap();
+    for (shell, check) in [("bash", "bash"), ("zsh", "zsh"), ("fish", "fish")] {
+        let script = inkstone(dir.path(), &["completions", shell]);
+        assert!(script.status.success() && said(&script).contains("explain"), "{}", said(&script));
+        fs::write(dir.path().join("script"), &script.stdout).unwrap();
+        // Only bash is everywhere; where another is too, it must be able to read its own.
+        match std::process::Command::new(check).arg("-n").arg(dir.path().join("script")).output() {
+            Ok(read) => assert!(read.status.success(), "{shell}: {}", said(&read)),
+            Err(error) => assert!(shell != "bash", "{error}"),
+        }
+    }
+}
+
+#[test]
 fn a_console_does_not_begin_where_another_one_runs() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("state")).unwrap();

@@ -71,7 +71,7 @@ impl Config for GrpcClientConfig {
             let hint =
                 "set it to what is called: addr = \"k8s:///stock.shop:grpc\", or addr = \"127.0.0.1:9002\"";
             problems.push(
-                Fault::new(Code::MissingKey, "not set, and there is no default").key("addr").hint(hint),
+                Fault::new(Code::MissingKey, "`addr` is not set and has no default").key("addr").hint(hint),
             );
         }
         for (key, value) in [

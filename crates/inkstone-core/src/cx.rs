@@ -39,7 +39,8 @@ impl Cx {
     pub fn guard(&self, protocol: Protocol, target: impl Into<Arc<str>>, config: Live<GuardConfig>) -> Guard {
         let app = &self.app;
         let recorder =
-            Recorder::new(app.metrics(), protocol, self.kind, self.name.clone(), target, app.debug());
+            Recorder::new(app.metrics(), protocol, self.kind, self.name.clone(), target, app.debug())
+                .with_logs(app.logs(), app.tail());
         Guard::new(recorder, config)
     }
 

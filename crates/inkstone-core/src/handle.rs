@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use inkstone_config::{Fault, Problems, Settings, Severity};
-use inkstone_observe::{LogControl, Metrics, MetricsConfig};
+use inkstone_observe::{LogControl, Metrics, MetricsConfig, Tail};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -45,6 +45,7 @@ pub(crate) struct Inner {
     pub(crate) settings: Settings,
     pub(crate) metrics: Metrics,
     logs: OnceLock<LogControl>,
+    tail: Tail,
     pub(crate) debug: bool,
     pub(crate) phase: watch::Sender<Phase>,
     /// Asks for a graceful stop.
@@ -93,6 +94,7 @@ impl AppHandle {
             settings,
             metrics,
             logs: OnceLock::new(),
+            tail: Tail::default(),
             debug,
             phase: watch::Sender::new(Phase::Starting),
             stop_asked: CancellationToken::new(),
@@ -135,6 +137,12 @@ impl AppHandle {
     #[must_use]
     pub fn logs(&self) -> LogControl {
         self.0.logs.get().cloned().unwrap_or_else(LogControl::current)
+    }
+
+    /// The calls of this app's components as they happen.
+    #[must_use]
+    pub fn tail(&self) -> Tail {
+        self.0.tail.clone()
     }
 
     pub(crate) fn set_logs(&self, logs: LogControl) {

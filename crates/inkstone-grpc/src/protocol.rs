@@ -1,5 +1,6 @@
 //! What gRPC calls things, for the guard.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,6 +48,10 @@ impl HttpProtocol for Serving {
 
     fn is_background<B>(&self, request: &Request<B>) -> bool {
         is_own(path(request))
+    }
+
+    fn peer<B>(&self, request: &Request<B>) -> Option<SocketAddr> {
+        request.extensions().get::<TcpConnectInfo>()?.remote_addr()
     }
 
     fn time_allowed(&self, request: &HeaderMap) -> Option<Duration> {
@@ -121,12 +126,9 @@ impl HttpProtocol for Calling {
 
 /// A call that failed has a sentence in place of a message.
 fn say_why(head: &response::Parts, call: &mut Call) {
-    if !call.debug() {
-        return;
-    }
     if let Some(status) = Status::from_header_map(&head.headers).filter(|status| !status.message().is_empty())
     {
-        call.set_response(status.message());
+        call.set_error(status.message());
     }
 }
 

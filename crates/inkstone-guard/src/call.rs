@@ -1,11 +1,12 @@
 //! One call in flight: from entering the guard to its record.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use inkstone_observe::trace::Span;
-use inkstone_observe::{Active, Method, Outcome, Recorder, TraceIds};
+use inkstone_observe::{AccessSettings, Active, Method, Outcome, Recorder, TraceIds};
 
 use crate::span;
 
@@ -29,13 +30,20 @@ pub struct Call {
     started: Instant,
     deadline: Option<Instant>,
     span: Span,
+    peer: Option<SocketAddr>,
     request: Option<String>,
     response: Option<String>,
+    error: Option<String>,
+    /// The settings of the access log with which the call began: a change in between must not tear its line.
+    access: AccessSettings,
     caller: Option<String>,
     finished: bool,
     /// In flight until then, under the method it began with.
     _active: Active,
 }
+
+/// Most bytes of the reason why a call failed.
+const LONGEST_ERROR: usize = 1024;
 
 impl<'a> Op<'a> {
     /// A call of `method`.
@@ -68,7 +76,9 @@ impl fmt::Debug for Op<'_> {
 
 impl Call {
     pub(crate) fn start(recorder: Recorder, op: Op<'_>, span: Span, deadline: Option<Instant>) -> Self {
-        let request = op.request.and_then(|request| recorder.show(request));
+        let access = recorder.access();
+        let most = access.max_bytes.as_usize();
+        let request = op.request.and_then(|request| recorder.show(request, access.requests, most));
         let caller = recorder.caller();
         let active = op.method.start();
         Self {
@@ -78,8 +88,11 @@ impl Call {
             started: Instant::now(),
             deadline,
             span,
+            peer: None,
             request,
             response: None,
+            error: None,
+            access,
             caller,
             finished: false,
             _active: active,
@@ -92,10 +105,23 @@ impl Call {
         self.deadline
     }
 
-    /// Whether requests and responses are wanted.
+    /// Whether requests and responses are wanted, by the six-tuple or by the access log.
     #[must_use]
-    pub fn debug(&self) -> bool {
-        self.recorder.debug()
+    pub fn captures(&self) -> bool {
+        self.recorder.debug() || self.access.requests || self.access.responses
+    }
+
+    /// Most bytes of a request or response that are wanted.
+    #[must_use]
+    pub fn most(&self) -> usize {
+        let logged =
+            if self.access.requests || self.access.responses { self.access.max_bytes.as_usize() } else { 0 };
+        if self.recorder.debug() { logged.max(2048) } else { logged }
+    }
+
+    /// Who called.
+    pub fn set_peer(&mut self, peer: Option<SocketAddr>) {
+        self.peer = peer;
     }
 
     /// What was called, when only the response told that there is such a method. From a bounded set.
@@ -120,14 +146,21 @@ impl Call {
         self.target = Some(target);
     }
 
-    /// What was asked, for the six-tuple.
+    /// What was asked, for the six-tuple and the access log.
     pub fn set_request(&mut self, request: impl fmt::Debug) {
-        self.request = self.recorder.show(&request).or(self.request.take());
+        let shown = self.recorder.show(&request, self.access.requests, self.access.max_bytes.as_usize());
+        self.request = shown.or(self.request.take());
     }
 
-    /// What came back, for the six-tuple.
+    /// What came back, for the six-tuple and the access log.
     pub fn set_response(&mut self, response: impl fmt::Debug) {
-        self.response = self.recorder.show(&response).or(self.response.take());
+        let shown = self.recorder.show(&response, self.access.responses, self.access.max_bytes.as_usize());
+        self.response = shown.or(self.response.take());
+    }
+
+    /// Why it fails: it is in the access log and the six-tuple, whatever they capture.
+    pub fn set_error(&mut self, error: impl fmt::Display) {
+        self.error = self.recorder.show(&format_args!("{error}"), true, LONGEST_ERROR);
     }
 
     /// Records the call as ended with `code`, in the protocol's own words.
@@ -146,8 +179,12 @@ impl Call {
             target: self.target.as_deref(),
             cost: self.started.elapsed(),
             trace: self.trace(),
+            context: Some(self.span.context()),
+            peer: self.peer,
             request: self.request.as_deref(),
             response: self.response.as_deref(),
+            error: self.error.as_deref(),
+            access: Some(&self.access),
             caller: self.caller.as_deref(),
         });
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use inkstone_config::{Dur, Live};
 use inkstone_observe::trace::{self, Incoming, Tracer};
-use inkstone_observe::{Method, Recorder};
+use inkstone_observe::{AccessConfig, Method, Recorder};
 
 use crate::call::{Call, Op};
 use crate::config::GuardConfig;
@@ -65,6 +65,12 @@ impl Guard {
         Op::new(self.method(method))
     }
 
+    /// With these settings of the access log, in place of the defaults of its protocol.
+    #[must_use]
+    pub fn access(self, config: Live<AccessConfig>) -> Self {
+        Self { recorder: self.recorder.with_access(config), ..self }
+    }
+
     /// Makes one call. `attempt` is a closure because a retried call runs it again.
     ///
     /// # Errors
@@ -86,7 +92,7 @@ impl Guard {
                 Ok(value)
             }
             Ok(Err(error)) => {
-                call.set_response(format_args!("{error}"));
+                call.set_error(&error);
                 if call.span().is_recorded() {
                     call.span().fail(error.to_string());
                 }
@@ -94,6 +100,7 @@ impl Guard {
                 Err(CallError::Failed(error))
             }
             Err(waited) => {
+                call.set_error(format_args!("no answer within {}", Dur::from(waited)));
                 call.finish("timeout");
                 Err(CallError::Timeout(Dur::from(waited)))
             }

@@ -1,6 +1,7 @@
 //! The guard as tower middleware, for what already is tower: HTTP and gRPC, on either side.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -38,6 +39,11 @@ pub trait HttpProtocol: Clone + Send + Sync + 'static {
     /// Whether this is asked all the time and by nobody in particular, as probes are: it begins no trace that is recorded.
     fn is_background<B>(&self, _request: &Request<B>) -> bool {
         false
+    }
+
+    /// Who called, if we serve it and know.
+    fn peer<B>(&self, _request: &Request<B>) -> Option<SocketAddr> {
+        None
     }
 
     /// How long the caller is willing to wait, if it says so.
@@ -120,12 +126,14 @@ where
             target: protocol.target(&request),
         };
         let tracer = self.guard.tracer();
-        let call = if P::SERVER {
+        let peer = protocol.peer(&request);
+        let mut call = if P::SERVER {
             let incoming = tracer.extract(self.guard.recorder().name(), request.headers());
             self.guard.serve(op, incoming, protocol.is_background(&request))
         } else {
             self.guard.enter(op)
         };
+        call.set_peer(peer);
         if call.span().is_recorded() {
             protocol.describe(&request, call.span());
         }
@@ -139,9 +147,9 @@ where
             let remaining = deadline.saturating_duration_since(Instant::now());
             protocol.announce(request.headers_mut(), remaining);
         }
-        let capture = call.debug().then(|| offered.unwrap_or_default());
+        let capture = call.captures().then(|| offered.unwrap_or_default());
         if let Some(capture) = &capture {
-            capture.arm();
+            capture.arm(call.most());
         }
         let response = trace::step(&context, || self.inner.call(request));
         Box::pin(async move {

@@ -2,6 +2,7 @@
 
 use inkstone_config::{Config, Dur, Problems, Size};
 use inkstone_guard::GuardConfig;
+use inkstone_observe::AccessConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,9 @@ pub struct HttpServerConfig {
     /// named like `GET /orders/{id}`.
     #[schemars(extend("x-live" = true))]
     pub guard: GuardConfig,
+    /// What the access log says of its requests.
+    #[schemars(extend("x-live" = true))]
+    pub access: AccessConfig,
 }
 
 impl Default for HttpServerConfig {
@@ -42,6 +46,7 @@ impl Default for HttpServerConfig {
             max_streams: 250,
             stream_grace: Dur::from_secs(5),
             guard: GuardConfig::unlimited(),
+            access: AccessConfig::server(),
         }
     }
 }

@@ -35,6 +35,10 @@ impl HttpProtocol for Http {
         describe(request, span);
     }
 
+    fn peer<B>(&self, request: &Request<B>) -> Option<SocketAddr> {
+        request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0)
+    }
+
     fn code(&self, head: &response::Parts) -> Option<&'static str> {
         Some(code(head.status))
     }

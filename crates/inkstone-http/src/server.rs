@@ -47,6 +47,7 @@ impl HttpServer {
         let config = self.config.get();
         let settings = self.config.map(|config| config.guard.clone());
         let guard = self.cx.guard(Protocol::HttpServer, endpoint, settings);
+        let guard = guard.access(self.config.map(|config| config.access.clone()));
         let max_body = config.max_body.as_usize();
         // Cloned for each request, which must not take the token's lock.
         let streams_end = Arc::new(streams_end);

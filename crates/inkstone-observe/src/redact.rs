@@ -3,6 +3,7 @@
 //! The text is what `Debug` printed: Rust's own form, and inside its strings whatever the message carries: JSON, a
 //! query, headers. No form is parsed whole; a telltale name before a `:`, `=` or `(` hides what follows it.
 
+#[cfg(test)]
 use inkstone_config::telltale;
 
 pub(crate) const MASK: &str = "***";
@@ -13,8 +14,8 @@ const HARMLESS: &[&str] = &["", "None", "null", "true", "false", "\"\"", "?"];
 /// Words after which the value of a header goes on behind a space.
 const SCHEMES: &[&str] = &["bearer", "basic", "digest", "token", "negotiate"];
 
-/// The text with the values of telltale names masked.
-pub(crate) fn redact(text: &str) -> String {
+#[cfg(test)]
+fn redact(text: &str) -> String {
     redact_by(text, telltale)
 }
 

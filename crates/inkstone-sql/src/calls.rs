@@ -163,7 +163,7 @@ impl Reading<'_> {
 }
 
 fn failed(mut call: Call, error: &Error) {
-    call.set_response(format_args!("{error}"));
+    call.set_error(error);
     if call.span().is_recorded() {
         call.span().fail(error.to_string());
     }

@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 
 use inkstone_config::{Addr, Config, Dur, Problems};
 use inkstone_guard::GuardConfig;
+use inkstone_observe::AccessConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +33,9 @@ pub struct SqliteConfig {
     /// Time-outs around each statement. A method is an SQL operation: `methods.SELECT.timeout = "1s"`.
     #[schemars(extend("x-live" = true))]
     pub guard: GuardConfig,
+    /// What the access log says of its statements.
+    #[schemars(extend("x-live" = true))]
+    pub access: AccessConfig,
 }
 
 impl Default for SqliteConfig {
@@ -47,6 +51,7 @@ impl Default for SqliteConfig {
             foreign_keys: true,
             // longer than busy_timeout, so that waiting for a writer ends as `busy`, which says why
             guard: GuardConfig { timeout: Dur::from_secs(5), ..GuardConfig::default() },
+            access: AccessConfig::default(),
         }
     }
 }

@@ -44,7 +44,8 @@ impl Component for Sqlite {
         place.check(start.create_if_missing, &cx).await?;
         let pool = open(&place, &start).await.map_err(|error| cannot_open(&error, &place, &cx))?;
         let guard: Live<GuardConfig> = config.map(|config| config.guard.clone());
-        let calls = Calls::new(cx.guard(Protocol::Db, place.to_string(), guard));
+        let access = config.map(|config| config.access.clone());
+        let calls = Calls::new(cx.guard(Protocol::Db, place.to_string(), guard).access(access));
         Ok(Self(Arc::new(Inner { pool, calls, place, cx })))
     }
 

@@ -2,6 +2,7 @@
 
 use inkstone_config::{Config, Dur, Problems};
 use inkstone_guard::GuardConfig;
+use inkstone_observe::AccessConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +22,9 @@ pub struct CronConfig {
     /// The time-out of each run.
     #[schemars(extend("x-live" = true))]
     pub guard: GuardConfig,
+    /// What the access log says of its runs.
+    #[schemars(extend("x-live" = true))]
+    pub access: AccessConfig,
 }
 
 impl Default for CronConfig {
@@ -30,6 +34,7 @@ impl Default for CronConfig {
             time_zone: "UTC".to_owned(),
             // A run that hangs for ever would keep every later one from starting.
             guard: GuardConfig { timeout: Dur::from_secs(600), ..GuardConfig::default() },
+            access: AccessConfig::server(),
         }
     }
 }

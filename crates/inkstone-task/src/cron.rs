@@ -62,6 +62,7 @@ where
     async fn bind(self) -> Result<Bound, Error> {
         let Self { section: Section { config, cx, .. }, work } = self;
         let guard = cx.guard(Protocol::Task, "-", config.map(|config| config.guard.clone()));
+        let guard = guard.access(config.map(|config| config.access.clone()));
         let method = guard.method("run");
         let runs = Runs { config, cx, guard, method };
         Ok(Bound { endpoint: None, serve: async move { runs.follow(work).await }.boxed() })

@@ -3,6 +3,7 @@
 use inkstone_config::{Code, Config, Dur, Fault, Problems};
 use inkstone_discover::{Policy, Target};
 use inkstone_guard::GuardConfig;
+use inkstone_observe::AccessConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +26,9 @@ pub struct GrpcClientConfig {
     /// Time-outs around each call.
     #[schemars(extend("x-live" = true))]
     pub guard: GuardConfig,
+    /// What the access log says of its calls.
+    #[schemars(extend("x-live" = true))]
+    pub access: AccessConfig,
 }
 
 /// How dead connections are found: the other side is asked whether it lives.
@@ -50,6 +54,7 @@ impl Default for GrpcClientConfig {
             connect_timeout: Dur::from_secs(1),
             keep_alive: KeepAlive::default(),
             guard: GuardConfig::default(),
+            access: AccessConfig::default(),
         }
     }
 }

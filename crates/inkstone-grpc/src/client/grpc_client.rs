@@ -65,6 +65,7 @@ impl GrpcClient {
 
         let guard =
             cx.guard(Protocol::RpcClient, target.to_string(), config.map(|config| config.guard.clone()));
+        let guard = guard.access(config.map(|config| config.access.clone()));
         let protocol = Calling { target: target.to_string().into() };
         let calls =
             Calls { links: links.clone(), ready_timeout: *settings.ready_timeout, debug: cx.app().debug() };

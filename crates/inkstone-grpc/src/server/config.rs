@@ -2,6 +2,7 @@
 
 use inkstone_config::{Config, Dur, Problems};
 use inkstone_guard::GuardConfig;
+use inkstone_observe::AccessConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +29,9 @@ pub struct GrpcServerConfig {
     /// that the caller sends holds as well.
     #[schemars(extend("x-live" = true))]
     pub guard: GuardConfig,
+    /// What the access log says of its calls.
+    #[schemars(extend("x-live" = true))]
+    pub access: AccessConfig,
 }
 
 impl Default for GrpcServerConfig {
@@ -41,6 +45,7 @@ impl Default for GrpcServerConfig {
             max_connection_age: Dur::ZERO,
             stream_grace: Dur::from_secs(5),
             guard: GuardConfig::unlimited(),
+            access: AccessConfig::server(),
         }
     }
 }

@@ -139,6 +139,7 @@ impl Server for GrpcServer {
             endpoint.to_string(),
             self.config.map(|config| config.guard.clone()),
         );
+        let guard = guard.access(self.config.map(|config| config.access.clone()));
         let stopping = self.cx.stopping();
         let reporting = health::follow(self.cx.app().clone(), self.services, reporter, stopping.clone());
         let methods = Arc::new(methods);

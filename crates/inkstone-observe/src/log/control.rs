@@ -234,6 +234,14 @@ impl LogControl {
         }
     }
 
+    pub(crate) fn logs(&self) -> Option<&Arc<Logs>> {
+        self.logs.as_ref()
+    }
+
+    pub(crate) fn redaction(&self) -> arc_swap::Guard<Arc<Redaction>> {
+        self.redaction.load()
+    }
+
     /// Exports what is counted: `inkstone_log_lines_total`, `inkstone_log_dropped_total`, `inkstone_log_repeated_total`.
     pub fn register(&self, metrics: &Metrics) {
         let Some(logs) = &self.logs else { return };

@@ -18,4 +18,7 @@ mod sink;
 mod tests;
 
 pub use config::{LogConfig, LogFileConfig, LogFormat, LogOutput, RepeatBy, RepeatConfig, WhenFull};
+pub(crate) use control::belongs_to;
 pub use control::{LogControl, LogLevels};
+pub(crate) use line::Line;
+pub(crate) use redaction::Redaction;

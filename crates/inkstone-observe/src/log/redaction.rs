@@ -4,9 +4,7 @@ use std::collections::HashSet;
 
 use inkstone_config::telltale;
 
-use crate::redact::MASK;
-#[cfg(test)]
-use crate::redact::redact_by;
+use crate::redact::{MASK, redact_by};
 
 /// The names whose values are masked: those that give themselves away, and those that the configuration adds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,7 +22,6 @@ impl Redaction {
         telltale(name) || (!self.more.is_empty() && self.more.contains(&plain(name)))
     }
 
-    #[cfg(test)]
     /// A text, such as a request's, with the values of such names masked.
     pub(crate) fn text(&self, text: &str) -> String {
         redact_by(text, |name| self.hides(name))

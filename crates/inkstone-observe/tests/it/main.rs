@@ -1,5 +1,6 @@
 //! What a service shows of itself.
 
+mod access;
 mod collector;
 mod otlp;
 mod propagation;

@@ -101,6 +101,10 @@ codes! {
     CannotCreate = 2010, "cannot create a file or directory", CANNOT_CREATE;
     /// Two parts of a program with the same name.
     DuplicateName = 2011, "name used twice", CONFIG;
+    /// A service without a server, a job that was asked for, or work of its own.
+    NothingToRun = 2012, "nothing to run", USAGE;
+    /// Something that a start waits for and that did not come.
+    NotReadyInTime = 2013, "not ready in time", UNAVAILABLE;
 
     /// A job that ended with an error.
     JobFailed = 3001, "job failed", 1;
@@ -118,6 +122,8 @@ codes! {
     ServiceFailed = 3007, "service failed", 1;
     /// A remote configuration source that cannot be followed while running.
     SourceLost = 3008, "configuration source lost", UNAVAILABLE;
+    /// A hook of the stop that ended with an error, or not in time.
+    HookFailed = 3009, "stop hook failed", SOFTWARE;
     /// A mistake in Inkstone itself.
     Internal = 3999, "internal error", SOFTWARE;
 }

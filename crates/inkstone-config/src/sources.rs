@@ -12,7 +12,6 @@ use std::{
 use crate::{
     Code, Fault, Problems, Source,
     layers::Layers,
-    node::Table,
     origin::sha256,
     read::{self, Format, Lookup},
     remote::{Held, RemoteAddress, RemoteSource, Ring},
@@ -34,6 +33,10 @@ use crate::{
 pub struct Sources {
     documents: Vec<Document>,
     env: BTreeMap<String, String>,
+    /// Variables with a short name, and the keys they set.
+    short: Vec<(&'static str, &'static str)>,
+    /// Flags with a name of their own, the keys they set, and what to.
+    flags: Vec<(&'static str, &'static str, String)>,
     set: Vec<String>,
     remotes: Vec<Arc<dyn RemoteSource>>,
     elsewhere: bool,
@@ -194,6 +197,27 @@ impl Sources {
         self.env(std::env::vars_os().map(|(key, value)| (text(key), text(value))))
     }
 
+    /// Lets the environment variable `name` set `key`, unless it is empty: `INKSTONE_HOST` for `app.host`. The variable that
+    /// spells the key out wins over it.
+    ///
+    /// ```
+    /// use inkstone_config::{Settings, Sources};
+    /// let sources = Sources::new().env([("SHOP_PORT", "8080")]).short_env("SHOP_PORT", "server.http.port");
+    /// assert!(Settings::open(sources).problems().is_empty());
+    /// ```
+    #[must_use]
+    pub fn short_env(mut self, name: &'static str, key: &'static str) -> Self {
+        self.short.push((name, key));
+        self
+    }
+
+    /// Sets `key` as the flag `name` of the command line says: `--host` for `app.host`. `--set` wins over it.
+    #[must_use]
+    pub fn flag(mut self, name: &'static str, key: &'static str, value: &str) -> Self {
+        self.flags.push((name, key, value.to_owned()));
+        self
+    }
+
     /// One `key=value` of the command line's `--set`.
     #[must_use]
     pub fn set(mut self, assignment: &str) -> Self {
@@ -216,8 +240,8 @@ impl Sources {
             self.read_document(document, &mut layers);
         }
         let mut problems = Problems::new();
-        layers.tables.push(read::environment(&self.env, &mut problems));
-        let mut set = Table::new();
+        layers.tables.push(read::environment(&self.env, &self.short, &mut problems));
+        let mut set = read::flags(&self.flags);
         problems.extend(self.set.iter().filter_map(|text| read::assignment(&mut set, text).err()));
         layers.tables.push(set);
         layers.problems.append(problems);

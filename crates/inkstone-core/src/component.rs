@@ -10,6 +10,7 @@ use crate::cx::Cx;
 use crate::error::Error;
 use crate::inventory::Peer;
 use crate::load::{Loader, Section};
+use crate::table::Table;
 
 /// One kind of thing a service uses: an SQL database, a gRPC client.
 ///
@@ -91,7 +92,7 @@ pub trait Load: Sized {
 
 impl<C: Component> Load for C {
     const KIND: &'static str = <C as Component>::KIND;
-    type Config = <C as Component>::Config;
+    type Config = Table<<C as Component>::Config>;
     type Loaded = Loader<C>;
 
     fn loaded(section: Section<Self::Config>) -> Loader<C> {

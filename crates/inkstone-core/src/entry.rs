@@ -6,13 +6,19 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use inkstone_config::{RemoteSource, Sources};
+use inkstone_config::{Code, RemoteSource, Sources};
 
-use crate::app::App;
+use crate::app::{self, App};
 use crate::build_info::BuildInfo;
 use crate::error::{Error, Result};
 use crate::flags::Flags;
+use crate::handle::AppHandle;
 use crate::lifecycle;
+use crate::notify::Notify;
+use crate::panics::{self, Edge};
+use crate::signal::{Signals, Stop};
+use crate::sockets::Sockets;
+use crate::usage;
 
 /// `main` of a service: reads the command line, runs the service on a multi-threaded runtime, reports what went wrong
 /// — highlighted on a terminal, one JSON line a problem elsewhere — and gives the shell the documented exit status.
@@ -103,28 +109,30 @@ impl Main {
         let Self { build, sources, args } = self;
         let flags = match Flags::try_parse_from(args) {
             Ok(flags) => flags,
-            Err(usage) => {
-                let _closed = usage.print();
-                return ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(2));
-            }
+            Err(refused) => return usage::end(&refused),
         };
         if flags.version {
             return print_version(&build, flags.json);
         }
         // Two TLS providers in one program would make the first handshake panic; the first installed stays.
         let _already = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        let panics = panics::install();
+        let threads = app::worker_threads(&flags);
+        // Before there are other threads: it takes variables away.
+        let sockets = Sockets::of_process();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
+        let runtime = match runtime {
             Ok(runtime) => runtime,
             Err(error) => return report(&error.into()),
         };
         let result = runtime.block_on(async {
             let sources = flags.sources(sources);
             sources.fetch().await;
-            let app = App::from_flags(build, flags, sources);
+            let app = App::from_flags(build, flags, sources, sockets);
             let handle = app.handle().clone();
-            let result = service(app).await;
-            // A service that fails before it runs has built something all the same.
-            lifecycle::end(&handle, result, None).await
+            let _once = panics.set(handle.0.panics.clone());
+            live(&handle, threads, async move { service(app).await }).await
         });
         // A blocking call that nobody can cancel must not keep the process.
         runtime.shutdown_timeout(std::time::Duration::from_secs(1));
@@ -141,13 +149,64 @@ impl fmt::Debug for Main {
     }
 }
 
+/// The whole life of a service that is a process.
+async fn live(handle: &AppHandle, threads: usize, service: impl Future<Output = Result>) -> Result {
+    let (version, instance, mode) =
+        (&handle.build_info().version, &handle.identity().instance, &handle.identity().mode);
+    tracing::info!(
+        name = handle.name(),
+        version,
+        instance,
+        mode,
+        pid = std::process::id(),
+        threads,
+        "starting"
+    );
+    for source in &handle.settings().status().sources {
+        tracing::info!(source = source.name, hash = source.hash, "configuration read");
+    }
+    if let Some(notify) = Notify::of_process() {
+        // Not one of the app's tasks, which must end before the app has stopped.
+        tokio::spawn(notify.follow(handle.clone()));
+    }
+    let mut signals = match Signals::listen(handle) {
+        Ok(signals) => signals,
+        Err(error) => return lifecycle::end(handle, Err(error), None).await,
+    };
+    let service = handle.caught(Edge::Start, handle.name(), service);
+    let result = tokio::select! {
+        ended = service => ended.unwrap_or_else(|panicked| Err(panicked.fault().into())),
+        stop = early(handle, &mut signals) => {
+            tracing::info!(reason = ?stop, "stopping before the start was done");
+            match handle.0.flags.job.is_empty() {
+                true => Ok(()),
+                false => Err(Error::new(Code::JobFailed, "told to stop before the jobs began")),
+            }
+        }
+    };
+    // A service that fails before it runs has built something all the same.
+    lifecycle::end(handle, result, Some(&mut signals)).await
+}
+
+/// A signal before `run` looks after signals. One that comes just as it begins to is handed on.
+async fn early(handle: &AppHandle, signals: &mut Signals) -> Stop {
+    let running = &handle.0.running;
+    tokio::select! {
+        biased;
+        stop = signals.stop() => if !running.is_cancelled() { return stop },
+        () = running.cancelled() => return std::future::pending().await,
+    }
+    handle.stop();
+    std::future::pending().await
+}
+
 fn print_version(build: &BuildInfo, json: bool) -> ExitCode {
     let text = if json { serde_json::to_string(build).unwrap_or_default() } else { build.text(true) };
     let _closed = writeln!(anstream::stdout(), "{text}"); // plain unless a terminal wants colours
     ExitCode::SUCCESS
 }
 
-fn report(error: &Error) -> ExitCode {
+pub(crate) fn report(error: &Error) -> ExitCode {
     let problems = error.problems();
     let terminal = std::io::stderr().is_terminal();
     let text = if terminal { problems.render(true) } else { problems.to_json_lines() };

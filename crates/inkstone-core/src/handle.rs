@@ -3,12 +3,12 @@
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use inkstone_config::{Fault, Problems, Settings, Severity};
+use inkstone_config::{Fault, Live, Problems, Settings, Severity};
 use inkstone_observe::{LogControl, Metrics, MetricsConfig, Tail};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -17,9 +17,18 @@ use tokio_util::task::TaskTracker;
 
 use crate::build_info::BuildInfo;
 use crate::component::{Component, Health};
+use crate::config::AppConfig;
+use crate::cx::Cx;
 use crate::error::Error;
 use crate::flags::Flags;
+use crate::hooks::Hooks;
+use crate::identity::Identity;
 use crate::inventory::{Inventory, Offer, Peer};
+use crate::job_metrics::JobMetrics;
+use crate::jobs::Jobs;
+use crate::optional::Optional;
+use crate::panics::{Edge, Panics};
+use crate::sockets::Sockets;
 
 /// Where an app is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +48,8 @@ pub enum Phase {
 pub struct AppHandle(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
-    pub(crate) name: String,
+    pub(crate) identity: Identity,
+    pub(crate) config: Arc<AppConfig>,
     pub(crate) build: BuildInfo,
     pub(crate) flags: Flags,
     pub(crate) settings: Settings,
@@ -53,8 +63,15 @@ pub(crate) struct Inner {
     pub(crate) stop: CancellationToken,
     pub(crate) stop_last: CancellationToken,
     pub(crate) tasks: TaskTracker,
-    /// How long a stop may take.
-    pub(crate) stop_within: Duration,
+    /// Whether anything was spawned.
+    pub(crate) works: AtomicBool,
+    pub(crate) hooks: Hooks,
+    pub(crate) jobs: Jobs,
+    pub(crate) job_metrics: JobMetrics,
+    pub(crate) panics: Panics,
+    pub(crate) sockets: Sockets,
+    /// Cancelled once `run` looks after signals itself.
+    pub(crate) running: CancellationToken,
     /// When the stop began.
     stop_began: OnceLock<Instant>,
     pub(crate) inventory: Inventory,
@@ -68,6 +85,8 @@ pub struct Instance {
     pub kind: &'static str,
     /// Its key in the configuration.
     pub name: Arc<str>,
+    required: Live<bool>,
+    app: Weak<Inner>,
     health: Box<dyn Fn() -> BoxFuture<'static, Health> + Send + Sync>,
     stats: Box<dyn Fn() -> Vec<(&'static str, u64)> + Send + Sync>,
     peers: Box<dyn Fn() -> Vec<Peer> + Send + Sync>,
@@ -76,20 +95,35 @@ pub struct Instance {
 
 impl AppHandle {
     pub(crate) fn new(
-        name: String,
+        identity: Identity,
         build: BuildInfo,
         flags: Flags,
         settings: Settings,
-        stop_within: Duration,
+        config: Arc<AppConfig>,
+        sockets: Sockets,
     ) -> Self {
         let debug = flags.debug;
-        let config = settings.load_or_default::<MetricsConfig>("metrics", "metrics").get();
-        let metrics = Metrics::with_config((*config).clone());
-        metrics.build_info(&BuildInfo { name: name.clone(), ..build.clone() }.labels());
+        let measured = settings.load_or_default::<MetricsConfig>("metrics", "metrics").get();
+        let metrics = Metrics::with_config((*measured).clone());
+        let build = BuildInfo { name: identity.name.clone(), ..build };
+        let mut labels = build.labels();
+        for (label, value) in
+            [("mode", &identity.mode), ("region", &identity.region), ("zone", &identity.zone)]
+        {
+            labels.push((label.to_owned(), value.clone()));
+        }
+        metrics.build_info(&labels);
         let stop = CancellationToken::new();
         Self(Arc::new(Inner {
-            build: BuildInfo { name: name.clone(), ..build },
-            name,
+            build,
+            identity,
+            config,
+            hooks: Hooks::default(),
+            jobs: Jobs::default(),
+            job_metrics: JobMetrics::new(&metrics),
+            panics: Panics::new(&metrics),
+            sockets,
+            running: CancellationToken::new(),
             flags,
             settings,
             metrics,
@@ -101,7 +135,7 @@ impl AppHandle {
             stop,
             stop_last: CancellationToken::new(),
             tasks: TaskTracker::new(),
-            stop_within,
+            works: AtomicBool::new(false),
             stop_began: OnceLock::new(),
             inventory: Inventory::default(),
             instances: Mutex::default(),
@@ -112,7 +146,19 @@ impl AppHandle {
     /// The service's name.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.0.name
+        &self.0.identity.name
+    }
+
+    /// Who this is: service, installation, replica, place in the cluster.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.0.identity
+    }
+
+    /// The `[app]` table as it was at the start.
+    #[must_use]
+    pub fn config(&self) -> &AppConfig {
+        &self.0.config
     }
 
     /// What was built, from what.
@@ -179,9 +225,20 @@ impl AppHandle {
         self.0.stop_asked.cancel();
     }
 
-    /// Runs `work` beside the servers. Shutdown waits for it, so it must end when `stopping` is cancelled.
+    /// Runs `work` beside the servers. Shutdown waits for it, so it must end when `stopping` is cancelled. A panic in it
+    /// is logged and counted, and ends it alone.
     pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        self.0.tasks.spawn(work);
+        self.0.works.store(true, Ordering::Relaxed);
+        let work = self.caught(Edge::Task, "task", work);
+        self.0.tasks.spawn(async move {
+            let _logged = work.await;
+        });
+    }
+
+    /// Cancelled when servers are to stop accepting and finish what is in flight.
+    #[must_use]
+    pub fn stopping(&self) -> CancellationToken {
+        self.0.stop.clone()
     }
 
     /// What the user gave the app with [`App::provide`](crate::App::provide).
@@ -198,7 +255,7 @@ impl AppHandle {
 
     /// When what is in flight must be done: `stop_within` after the first that asks.
     pub(crate) fn stop_deadline(&self) -> Instant {
-        *self.0.stop_began.get_or_init(Instant::now) + self.0.stop_within
+        *self.0.stop_began.get_or_init(Instant::now) + *self.0.config.stop_within
     }
 
     /// Before anything is built: every problem found so far, or the end of `--check`.
@@ -238,17 +295,21 @@ impl AppHandle {
         Err(Error::checked(problems))
     }
 
-    pub(crate) fn built<C: Component>(&self, kind: &'static str, name: Arc<str>, component: C) {
-        let (counted, connected, closing) = (component.clone(), component.clone(), component.clone());
+    /// Adds an instance, which may be one that is built later.
+    pub(crate) fn add<C: Component>(&self, cx: &Cx, required: Live<bool>, component: Optional<C>) {
+        let (health, closing, counted, connected) =
+            (component.clone(), component.clone(), component.clone(), component);
         let instance = Instance {
-            kind,
-            name,
+            kind: cx.kind,
+            name: cx.name.clone(),
+            required,
+            app: Arc::downgrade(&self.0),
             health: Box::new(move || {
-                let component = component.clone();
+                let component = health.clone();
                 async move { component.health().await }.boxed()
             }),
-            stats: Box::new(move || counted.stats()),
-            peers: Box::new(move || connected.peers()),
+            stats: Box::new(move || counted.get().map(|component| component.stats()).unwrap_or_default()),
+            peers: Box::new(move || connected.get().map(|component| component.peers()).unwrap_or_default()),
             close: Box::new(move || {
                 let component = closing.clone();
                 async move { component.close().await }.boxed()
@@ -263,9 +324,22 @@ impl AppHandle {
 }
 
 impl Instance {
-    /// Whether it can serve now; asked anew each time.
+    /// Whether the app needs it to be ready: `required` in its table.
+    #[must_use]
+    pub fn required(&self) -> bool {
+        *self.required.get()
+    }
+
+    /// Whether it can serve now; asked anew each time. One that is not required is never worse than degraded.
     pub async fn health(&self) -> Health {
-        (self.health)().await
+        let health = match self.app.upgrade() {
+            Some(app) => AppHandle(app).caught(Edge::Health, self.name.clone(), (self.health)()).await,
+            None => Ok((self.health)().await),
+        };
+        match health.unwrap_or_else(|panicked| Health::Down(format!("the check of its health {panicked}"))) {
+            Health::Down(why) if !self.required() => Health::Degraded(why),
+            health => health,
+        }
     }
 
     /// What it counts now.
@@ -289,6 +363,6 @@ impl fmt::Debug for Instance {
 
 impl fmt::Debug for AppHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AppHandle").field("name", &self.0.name).finish_non_exhaustive()
+        f.debug_struct("AppHandle").field("name", &self.name()).finish_non_exhaustive()
     }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct HttpServerConfig {
-    /// The address or name to listen on. `0.0.0.0` is every IPv4 address of the machine.
+    /// The address or name to listen on. Empty means `app.host`; `0.0.0.0` is every IPv4 address of the machine.
     pub host: String,
     /// The port to listen on. 0 takes a free one.
     pub port: u16,
@@ -36,8 +36,7 @@ pub struct HttpServerConfig {
 impl Default for HttpServerConfig {
     fn default() -> Self {
         Self {
-            // reachable by nobody else until somebody wants that
-            host: "127.0.0.1".to_owned(),
+            host: String::new(),
             port: 8080,
             max_body: Size::mib(2),
             // longer than the 60 s that load balancers and clients usually keep an idle connection: closing from this
@@ -53,9 +52,6 @@ impl Default for HttpServerConfig {
 
 impl Config for HttpServerConfig {
     fn check(&self, problems: &mut Problems) {
-        if self.host.trim().is_empty() {
-            problems.reject("host", "is empty; expected an address such as 127.0.0.1, or 0.0.0.0 for all");
-        }
         if self.header_timeout.is_zero() {
             problems.reject("header_timeout", "is 0, which would close every connection at once");
         }

@@ -142,7 +142,15 @@ metrics! {
         "TCP sockets of the process, and those that nobody owns any more in its network namespace";
     Gauge ALLOCATOR "inkstone_allocator" "bytes" ["state"]
         "Memory as the allocator counts it, in a program that offers it";
-    Gauge BUILD_INFO "inkstone_build_info" "" ["name", "version", "commit", "dirty", "host", "user", "time", "rustc", "inkstone"]
+    Counter JOB_RUNS "inkstone_job_runs" "" ["job", "outcome"]
+        "Runs of jobs that have ended";
+    Gauge JOBS_RUNNING "inkstone_job_running" "" ["job"]
+        "Runs of jobs that go on";
+    Histogram JOB_DURATION "inkstone_job_duration" "seconds" ["job"]
+        "Duration of runs of jobs";
+    Counter PANICS "inkstone_panic" "" ["where"]
+        "Panics, by where they were caught";
+    Gauge BUILD_INFO "inkstone_build_info" "" ["name", "version", "commit", "dirty", "host", "user", "time", "rustc", "inkstone", "mode", "region", "zone"]
         "Constant 1, labelled with what was built, from what, by whom";
     Gauge CONFIG_INFO "inkstone_config_info" "" ["source", "hash"]
         "Constant 1, labelled with the hash of each source of the configuration in force";

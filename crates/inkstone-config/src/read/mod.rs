@@ -13,7 +13,7 @@ pub(crate) use self::{
     flag::assignment,
     reference::{Lookup, resolve},
     toml::scalar,
-    vars::environment,
+    vars::{environment, flags},
 };
 use crate::{Code, Fault, Origin, Problems, Size, Source, node::Table};
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct GrpcServerConfig {
-    /// The address or name to listen on. `0.0.0.0` is every IPv4 address of the machine.
+    /// The address or name to listen on. Empty means `app.host`; `0.0.0.0` is every IPv4 address of the machine.
     pub host: String,
     /// The port to listen on. 0 takes a free one.
     pub port: u16,
@@ -37,8 +37,7 @@ pub struct GrpcServerConfig {
 impl Default for GrpcServerConfig {
     fn default() -> Self {
         Self {
-            // reachable by nobody else until somebody wants that
-            host: "127.0.0.1".to_owned(),
+            host: String::new(),
             port: 9090,
             reflection: true,
             max_streams: 1000,
@@ -52,9 +51,6 @@ impl Default for GrpcServerConfig {
 
 impl Config for GrpcServerConfig {
     fn check(&self, problems: &mut Problems) {
-        if self.host.trim().is_empty() {
-            problems.reject("host", "is empty; expected an address such as 127.0.0.1, or 0.0.0.0 for all");
-        }
         if self.max_streams == 0 {
             problems.reject("max_streams", "is 0, which would refuse every call");
         }

@@ -15,7 +15,7 @@ use crate::{
     layers::Layers,
     loaded::{Commit, Loaded, Section},
     node::split_key,
-    remote::Ring,
+    remote::{Ring, SourceHook},
     section::{Asked, Reading, Shape, read},
 };
 
@@ -229,6 +229,12 @@ impl Settings {
     /// is logged, and called again the next time.
     pub fn on_reload(&self, hook: impl Fn(&ReloadOutcome) + Send + Sync + 'static) {
         self.0.hooks.add(Arc::new(hook));
+    }
+
+    /// Calls `hook` with the address of each remote source and whether it can be followed: once for each now, and then
+    /// whenever that changes. It runs on the task that follows the source, so it must not wait.
+    pub fn on_source(&self, hook: impl Fn(&str, bool) + Send + Sync + 'static) {
+        self.0.sources.on_source(&(Arc::new(hook) as SourceHook));
     }
 
     /// Watches the files and reloads when they change, until the returned value is dropped.

@@ -14,7 +14,7 @@ use crate::{
     layers::Layers,
     origin::sha256,
     read::{self, Format, Lookup},
-    remote::{Held, RemoteAddress, RemoteSource, Ring},
+    remote::{Held, RemoteAddress, RemoteSource, Ring, SourceHook},
 };
 
 /// Where the configuration is read from, in rising precedence: files and texts in the order given, then
@@ -175,6 +175,11 @@ impl Sources {
     /// Tells `bell` when a remote source has changed; `false` if there is none.
     pub(crate) fn listen(&self, bell: &Sender<Ring>) -> bool {
         self.held().map(|remote| remote.listen(bell.clone())).count() > 0
+    }
+
+    /// Tells `hook` whether each remote source can be followed, now and whenever that changes.
+    pub(crate) fn on_source(&self, hook: &SourceHook) {
+        self.held().for_each(|remote| remote.on_source(Arc::clone(hook)));
     }
 
     /// What is wrong with the remote source that a document was read from.

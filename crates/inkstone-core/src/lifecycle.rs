@@ -281,6 +281,8 @@ fn watch_settings(handle: &AppHandle) -> Watching {
     let settings = handle.settings();
     let metrics = handle.metrics().clone();
     show_sources(&metrics, &settings.status().sources);
+    let up = metrics.clone();
+    settings.on_source(move |source, is_up| up.config_source(source, is_up));
     settings.on_reload(move |outcome| match outcome {
         ReloadOutcome::Applied { sources, changed, pending_restart } => {
             metrics.reloaded(true);

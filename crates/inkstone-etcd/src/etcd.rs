@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use inkstone_config::{Code, Dur, Live};
-use inkstone_core::{Component, Cx, Health};
+use inkstone_core::{Component, Cx, Health, Peer};
 use inkstone_guard::{Guard, Op};
 use inkstone_observe::Protocol;
 use tonic::transport::Channel;
@@ -99,6 +99,10 @@ impl Component for Etcd {
                 Err(cx.fault(Code::ConnectFailed, &error).target(&start.addr).hint(error.hint()).into())
             }
         }
+    }
+
+    fn peers(&self) -> Vec<Peer> {
+        self.0.link.peers()
     }
 
     async fn health(&self) -> Health {

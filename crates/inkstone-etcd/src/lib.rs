@@ -9,7 +9,7 @@ mod pb;
 mod source;
 mod watch;
 
-pub use config::{EtcdConfig, TlsConfig};
+pub use config::{ConnectConfig, EtcdConfig, TlsConfig};
 pub use error::Error;
 pub use etcd::{Etcd, KeyValue};
 pub use lease::Lease;

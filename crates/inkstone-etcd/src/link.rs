@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use inkstone_config::Secret;
+use inkstone_core::Peer;
 use tonic::metadata::AsciiMetadataValue;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Code, ConnectError, Request, Response, Status};
@@ -44,6 +45,8 @@ struct Inner {
 struct Member {
     name: String,
     channel: Channel,
+    /// Why it did not answer the last time.
+    down: Mutex<Option<String>>,
 }
 
 impl Link {
@@ -77,6 +80,7 @@ impl Link {
             let status = match attempt.await {
                 Ok(response) => {
                     self.0.current.store(at, Ordering::Relaxed);
+                    member.set_down(None);
                     return Ok(response.into_inner());
                 }
                 Err(status) => status,
@@ -86,10 +90,14 @@ impl Link {
                 *self.0.token.lock().unwrap_or_else(PoisonError::into_inner) = None;
                 continue;
             }
+            // A connection that breaks under a call has a code of its own, and says why in its source.
+            let broken = std::error::Error::source(&status).is_some();
+            let unavailable = broken || status.code() == Code::Unavailable;
+            member.set_down(unavailable.then(|| Error::of(&status, &member.name).to_string()));
             step += 1;
             if !never_began(&status) || step >= self.0.members.len() {
                 // The next call begins elsewhere.
-                if status.code() == Code::Unavailable {
+                if unavailable {
                     self.0.current.store((at + 1) % self.0.members.len(), Ordering::Relaxed);
                 }
                 return Err(Error::of(&status, &member.name));
@@ -119,6 +127,16 @@ impl Link {
         Ok(request)
     }
 
+    /// The members; those that are not asked because another answers count as up.
+    pub(crate) fn peers(&self) -> Vec<Peer> {
+        let peer = |member: &Member| match member.down.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        {
+            Some(reason) => Peer::down(&member.name, reason),
+            None => Peer::up(&member.name),
+        };
+        self.0.members.iter().map(peer).collect()
+    }
+
     /// The member that answered last, for messages.
     pub(crate) fn member(&self) -> &str {
         &self.0.members[self.0.current.load(Ordering::Relaxed)].name
@@ -146,7 +164,13 @@ impl Member {
                 .tls_config(tls)
                 .map_err(|error| format!("TLS: {}", inkstone_core::Error::chain(&error)))?;
         }
-        Ok(Self { name: address, channel: endpoint.connect_lazy() })
+        Ok(Self { name: address, channel: endpoint.connect_lazy(), down: Mutex::default() })
+    }
+}
+
+impl Member {
+    fn set_down(&self, why: Option<String>) {
+        *self.down.lock().unwrap_or_else(PoisonError::into_inner) = why;
     }
 }
 

@@ -152,10 +152,16 @@ impl Watch {
             .call(&list, |channel, request| async move { client!(KvClient, channel).range(request).await });
         let listed = in_time(listing, &self.link).await?;
         let revision = listed.header.map_or(0, |header| header.revision);
+        let stream = self.from(revision + 1).await?;
+        Ok((listed.kvs.into_iter().map(KeyValue::from).collect(), stream))
+    }
+
+    /// Watches from a revision on.
+    async fn from(&self, start_revision: i64) -> Result<Streaming<WatchResponse>, Error> {
         let create = WatchCreateRequest {
             key: self.range.key.clone().into(),
             range_end: self.range.end.clone().into(),
-            start_revision: revision + 1,
+            start_revision,
         };
         let create = WatchRequest { request_union: Some(RequestUnion::CreateRequest(create)) };
         let opening = self.link.call(&create, |channel, request: Request<WatchRequest>| async move {
@@ -167,8 +173,7 @@ impl Watch {
             request.metadata_mut().insert("hasleader", tonic::metadata::MetadataValue::from_static("true"));
             client!(WatchClient, channel).watch(request).await
         });
-        let stream = in_time(opening, &self.link).await?;
-        Ok((listed.kvs.into_iter().map(KeyValue::from).collect(), stream))
+        in_time(opening, &self.link).await
     }
 }
 
@@ -203,8 +208,40 @@ impl fmt::Debug for Watch {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::disallowed_methods, dead_code, reason = "shared with the tests outside")]
+#[path = "../tests/it/server.rs"]
+mod server;
+
+#[cfg(test)]
 mod tests {
-    use super::Range;
+    use std::time::Duration;
+
+    use inkstone_config::Secret;
+
+    use super::{Range, Seen, Watch, server::Server};
+    use crate::link::{Link, Options};
+
+    #[tokio::test]
+    async fn a_watch_from_a_compacted_revision_says_all_again() {
+        let server = Server::start();
+        for value in ["1", "2", "3"] {
+            server.must(&["put", "a", value]);
+        }
+        server.must(&["compact", "3"]);
+        let options = Options {
+            members: vec![server.addr()],
+            user: String::new(),
+            password: Secret::default(),
+            tls: crate::TlsConfig::default(),
+            connect: crate::config::ConnectConfig::default(),
+        };
+        let mut watch = Watch::new(Link::new(&options).unwrap(), Range::key("a"));
+        // What a slow client asks for that has listed before the compaction.
+        watch.open = Some(watch.from(2).await.unwrap());
+        let seen = tokio::time::timeout(Duration::from_secs(30), watch.next()).await.unwrap().unwrap();
+        let Seen::All(all) = seen else { panic!("{seen:?}") };
+        assert_eq!(all[0].text(), Some("3"));
+    }
 
     #[test]
     fn the_end_of_a_prefix_is_the_first_key_after_it() {

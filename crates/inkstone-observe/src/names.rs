@@ -154,6 +154,8 @@ metrics! {
         "Constant 1, labelled with what was built, from what, by whom";
     Gauge CONFIG_INFO "inkstone_config_info" "" ["source", "hash"]
         "Constant 1, labelled with the hash of each source of the configuration in force";
+    Gauge CONFIG_SOURCE_UP "inkstone_config_source_up" "" ["source"]
+        "Whether a remote source of the configuration can be followed now";
     Counter CONFIG_RELOADS "inkstone_config_reload" "" ["result"]
         "Times the configuration was read again";
     Counter LOG_LINES "inkstone_log_lines" "" ["level"]

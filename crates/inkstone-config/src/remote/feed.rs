@@ -8,7 +8,7 @@ use std::{
 use tokio::sync::watch;
 
 use super::follow::Ring;
-use crate::Code;
+use crate::{Code, hooks::caught};
 
 /// Where a remote source puts what it finds. A handle: clones feed the same place.
 #[derive(Clone)]
@@ -27,7 +27,11 @@ struct State {
     trouble: Option<(Trouble, Kind)>,
     /// Who reads everything again when the documents change.
     listeners: Vec<Sender<Ring>>,
+    hooks: Vec<SourceHook>,
 }
+
+/// Is told the address of a source, and whether it can be followed.
+pub(crate) type SourceHook = Arc<dyn Fn(&str, bool) + Send + Sync>;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -106,7 +110,8 @@ impl Feed {
     pub fn put(&self, documents: impl IntoIterator<Item = RemoteDocument>) {
         let documents: Vec<_> = documents.into_iter().collect();
         let mut state = self.state();
-        if state.trouble.take().is_some() && state.documents.is_some() {
+        let changed = state.trouble.take().is_some();
+        if changed && state.documents.is_some() {
             tracing::info!(source = self.0.name, "configuration source is followed again");
         }
         if state.documents.as_ref() != Some(&documents) {
@@ -114,6 +119,9 @@ impl Feed {
             state.listeners.retain(|listener| listener.send(Ring::Changed).is_ok());
         }
         drop(state);
+        if changed {
+            self.tell(true);
+        }
         self.0.said.send_modify(|said| *said += 1);
     }
 
@@ -142,9 +150,28 @@ impl Feed {
                 trouble.message
             );
         }
-        state.trouble = Some((trouble, kind));
+        let changed = state.trouble.replace((trouble, kind)).is_none();
         drop(state);
+        if changed {
+            self.tell(false);
+        }
         self.0.said.send_modify(|said| *said += 1);
+    }
+
+    /// Without the lock: hooks are others' code. One task follows a source, so they are told in order.
+    fn tell(&self, up: bool) {
+        let hooks = self.state().hooks.clone();
+        for hook in hooks {
+            caught("a hook of `Settings::on_source`", || hook(&self.0.name, up));
+        }
+    }
+
+    pub(super) fn on_source(&self, hook: SourceHook) {
+        let mut state = self.state();
+        let up = state.documents.is_some() && state.trouble.is_none();
+        state.hooks.push(Arc::clone(&hook));
+        drop(state);
+        hook(&self.0.name, up);
     }
 
     /// The documents read last.

@@ -9,7 +9,7 @@ use std::{
 
 use tokio::{task::AbortHandle, time::timeout};
 
-use super::{Feed, Remote, RemoteAddress, RemoteSource, Trouble, follow::Ring};
+use super::{Feed, Remote, RemoteAddress, RemoteSource, SourceHook, Trouble, follow::Ring};
 use crate::{
     Code, Dur, Fault,
     layers::Layers,
@@ -61,6 +61,10 @@ impl Held {
 
     pub(crate) fn listen(&self, listener: Sender<Ring>) {
         self.feed.listen(listener);
+    }
+
+    pub(crate) fn on_source(&self, hook: SourceHook) {
+        self.feed.on_source(hook);
     }
 
     pub(crate) fn trouble_of(&self, document: &str) -> Option<String> {

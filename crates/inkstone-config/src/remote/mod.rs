@@ -7,6 +7,7 @@ mod held;
 
 use std::{fmt, pin::Pin};
 
+pub(crate) use self::feed::SourceHook;
 pub use self::{
     address::RemoteAddress,
     feed::{Feed, RemoteDocument, Trouble},

@@ -209,3 +209,49 @@ async fn a_document_that_is_no_text_is_refused() {
         opened(&[Ok(vec![RemoteDocument::new("x.toml", vec![0xff_u8, 0xfe])])], &["says://a/x.toml"]).await;
     assert!(settings.problems().to_string().contains("not UTF-8"), "{}", settings.problems());
 }
+
+#[tokio::test]
+async fn a_hook_is_told_when_a_source_is_lost_and_found_again() {
+    let good = Ok(vec![document("x.toml", "[grpc.stock]\naddr = \"a:1\"\n")]);
+    let (say, said) = tokio::sync::mpsc::unbounded_channel();
+    let sources = Sources::new().remote(Told(std::sync::Mutex::new(Some(said)))).location("told://a/x.toml");
+    say.send(good.clone()).unwrap();
+    sources.fetch().await;
+    let settings = Settings::open(sources);
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    settings.on_source(move |source, up| tell.send((source.to_owned(), up)).unwrap());
+    let mut next = async || told.recv().await.unwrap();
+    assert_eq!(next().await, ("told://a/x.toml".to_owned(), true));
+    say.send(Err(Trouble::new("busy"))).unwrap();
+    say.send(Err(Trouble::new("still busy"))).unwrap();
+    assert!(!next().await.1);
+    assert!(settings.status().sources[0].trouble.as_deref().is_some_and(|why| why.ends_with("busy")));
+    say.send(good).unwrap();
+    assert!(next().await.1, "trouble that goes on is told once");
+    assert_eq!(settings.status().sources[0].trouble, None);
+}
+
+type Said = tokio::sync::mpsc::UnboundedReceiver<Result<Vec<RemoteDocument>, Trouble>>;
+
+/// A remote source that says what a test says.
+struct Told(std::sync::Mutex<Option<Said>>);
+
+impl RemoteSource for Told {
+    fn scheme(&self) -> &'static str {
+        "told"
+    }
+
+    fn open(&self, _: &RemoteAddress) -> Result<Remote, Fault> {
+        let mut said = self.0.lock().unwrap().take().unwrap();
+        Ok(Remote::new(move |feed: Feed| async move {
+            while let Some(word) = said.recv().await {
+                match word {
+                    Ok(documents) => feed.put(documents),
+                    Err(trouble) => feed.failed(trouble),
+                }
+                // One thing after the other, so that a test sees each.
+                tokio::task::yield_now().await;
+            }
+        }))
+    }
+}

@@ -163,8 +163,10 @@ async fn health_says_whether_etcd_answers() {
     let mut server = Server::start();
     let etcd = of(&server).await;
     assert_eq!(etcd.health().await, Health::Up);
+    assert!(etcd.peers()[0].up && etcd.peers()[0].address == server.addr(), "{:?}", etcd.peers());
     server.down();
     assert!(matches!(etcd.health().await, Health::Down(why) if why.contains(&server.addr())));
+    assert!(!etcd.peers()[0].up, "{:?}", etcd.peers());
 }
 
 #[tokio::test]

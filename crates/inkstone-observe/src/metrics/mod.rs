@@ -43,6 +43,7 @@ pub struct Metrics {
     around: Arc<Around>,
     reloads: Family<Reload, Counter>,
     config: Family<ConfigInfo, Gauge>,
+    source_up: Family<ConfigSource, Gauge>,
 }
 
 /// What is looked at when somebody asks.
@@ -65,6 +66,11 @@ struct ConfigInfo {
     hash: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ConfigSource {
+    source: String,
+}
+
 impl Metrics {
     /// Inkstone's own families, with their defaults.
     #[must_use]
@@ -80,6 +86,8 @@ impl Metrics {
         names::CONFIG_RELOADS.register(&mut registry, reloads.clone());
         let sources = Family::default();
         names::CONFIG_INFO.register(&mut registry, sources.clone());
+        let source_up = Family::default();
+        names::CONFIG_SOURCE_UP.register(&mut registry, source_up.clone());
         let around = Around {
             runtime: config.runtime,
             process: config.process,
@@ -89,7 +97,7 @@ impl Metrics {
         };
         let calls = Arc::new(Calls::new(config));
         let registry = Arc::new(Mutex::new(registry));
-        Self { registry, calls, around: Arc::new(around), reloads, config: sources }
+        Self { registry, calls, around: Arc::new(around), reloads, config: sources, source_up }
     }
 
     /// Gives the registry to a component or an application that has metrics of its own.
@@ -140,6 +148,10 @@ impl Metrics {
         if self.around.runtime {
             runtime::probe(&self.around.lag, stop).await;
         }
+
+    /// Exports `inkstone_config_source_up` of a remote source.
+    pub fn config_source(&self, source: &str, up: bool) {
+        self.source_up.get_or_create(&ConfigSource { source: source.to_owned() }).set(up.into());
     }
 
     /// Everything, in the OpenMetrics text format 1.0.

@@ -148,6 +148,7 @@ impl Metrics {
         if self.around.runtime {
             runtime::probe(&self.around.lag, stop).await;
         }
+    }
 
     /// Exports `inkstone_config_source_up` of a remote source.
     pub fn config_source(&self, source: &str, up: bool) {

@@ -211,7 +211,7 @@ pub(crate) fn report(error: &Error) -> ExitCode {
     let terminal = std::io::stderr().is_terminal();
     let text = if terminal { problems.render(true) } else { problems.to_json_lines() };
     if !problems.is_empty() {
-        let _closed = writeln!(std::io::stderr(), "{}", text.trim_end());
+        let _closed = writeln!(anstream::stderr(), "{}", text.trim_end()); // NO_COLOR is heard
     }
     if error.is_checked() {
         let _closed = writeln!(std::io::stdout(), "{error}");

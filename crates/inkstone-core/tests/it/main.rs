@@ -13,3 +13,4 @@ mod process;
 mod required;
 mod sockets;
 mod stages;
+mod start;

@@ -33,7 +33,7 @@ fn pages() -> Vec<(PathBuf, String)> {
 }
 
 /// The blocks of one language, with their lines' number.
-fn blocks<'t>(text: &'t str, language: &str) -> Vec<(usize, String)> {
+fn blocks(text: &str, language: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     let mut open: Option<(usize, Option<String>)> = None;
     for (number, line) in text.lines().enumerate() {

@@ -81,7 +81,7 @@ impl App {
     /// An app from these sources, for a program with a command line of its own and for tests with files. Remote
     /// sources among them must have been read: [`Sources::fetch`].
     pub fn with_sources(build: BuildInfo, sources: Sources) -> Self {
-        Self::from_sources(build, Flags::default(), sources, Sockets::default())
+        Self::from_sources(build, Flags::default(), sources, Sockets::default()).traced(|_| None)
     }
 
     pub(crate) fn from_flags(build: BuildInfo, flags: Flags, sources: Sources, sockets: Sockets) -> Self {
@@ -91,7 +91,7 @@ impl App {
         logs.follow(&config);
         logs.register(app.handle.metrics());
         app.handle.set_logs(logs);
-        app
+        app.traced(|name| std::env::var(name).ok())
     }
 
     fn from_sources(build: BuildInfo, flags: Flags, sources: Sources, sockets: Sockets) -> Self {

@@ -41,7 +41,7 @@ impl Cx {
         let recorder =
             Recorder::new(app.metrics(), protocol, self.kind, self.name.clone(), target, app.debug())
                 .with_logs(app.logs(), app.tail());
-        Guard::new(recorder, config)
+        Guard::new(recorder, config).traced(app.tracer().clone())
     }
 
     /// Cancelled when servers are to stop accepting and finish what is in flight.

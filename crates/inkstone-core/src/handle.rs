@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use inkstone_config::{Fault, Live, Problems, Settings, Severity};
+use inkstone_observe::trace;
 use inkstone_observe::{LogControl, Metrics, MetricsConfig, Tail};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -29,6 +30,7 @@ use crate::jobs::Jobs;
 use crate::optional::Optional;
 use crate::panics::{Edge, Panics};
 use crate::sockets::Sockets;
+use crate::traces::Traces;
 
 /// Where an app is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +76,7 @@ pub(crate) struct Inner {
     pub(crate) running: CancellationToken,
     /// When the stop began.
     stop_began: OnceLock<Instant>,
+    pub(crate) traces: OnceLock<Traces>,
     pub(crate) inventory: Inventory,
     instances: Mutex<Vec<Arc<Instance>>>,
     provided: Mutex<HashMap<TypeId, Box<dyn Any + Send + Sync>>>,
@@ -137,6 +140,7 @@ impl AppHandle {
             tasks: TaskTracker::new(),
             works: AtomicBool::new(false),
             stop_began: OnceLock::new(),
+            traces: OnceLock::new(),
             inventory: Inventory::default(),
             instances: Mutex::default(),
             provided: Mutex::default(),
@@ -225,11 +229,11 @@ impl AppHandle {
         self.0.stop_asked.cancel();
     }
 
-    /// Runs `work` beside the servers. Shutdown waits for it, so it must end when `stopping` is cancelled. A panic in it
-    /// is logged and counted, and ends it alone.
+    /// Runs `work` beside the servers, as part of the trace at hand. Shutdown waits for it, so it must end when `stopping`
+    /// is cancelled. A panic in it is logged and counted, and ends it alone.
     pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         self.0.works.store(true, Ordering::Relaxed);
-        let work = self.caught(Edge::Task, "task", work);
+        let work = trace::in_current(self.caught(Edge::Task, "task", work));
         self.0.tasks.spawn(async move {
             let _logged = work.await;
         });

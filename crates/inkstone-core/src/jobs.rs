@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use inkstone_config::{Code, Fault, Problems};
+use inkstone_observe::trace;
 use serde::Serialize;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -220,6 +221,8 @@ struct Ready {
     job: Arc<Job>,
     work: BoxFuture<'static, Result>,
     listens: Arc<AtomicBool>,
+    /// What the run was given.
+    headers: Vec<(String, String)>,
     /// Shows the job as running for as long as it lives.
     _running: Running,
 }
@@ -244,7 +247,7 @@ fn take(handle: &AppHandle, name: &str, mut input: JobInput) -> Result<Ready> {
     running.1.begin(job.name);
     input.stop = handle.0.stop.clone();
     input.listens = Arc::default();
-    let listens = input.listens.clone();
+    let (listens, headers) = (input.listens.clone(), input.headers.clone());
     let work = match &job.work {
         // Called by the first poll of the run, so that a panic of the function itself is one of the job.
         Work::Often(_) => {
@@ -262,17 +265,20 @@ fn take(handle: &AppHandle, name: &str, mut input: JobInput) -> Result<Ready> {
                 .hint("add it with `job_with`, which can run it again")
         })?,
     };
-    Ok(Ready { job, work, listens, _running: running })
+    Ok(Ready { job, work, listens, headers, _running: running })
 }
 
 impl Ready {
     /// Runs it to its end, which a stop of the app may be.
     async fn run(self, handle: &AppHandle) -> (JobRun, Option<Error>) {
-        let Self { job, work, listens, _running } = self;
+        let Self { job, work, listens, headers, _running } = self;
         let (id, started, began) = (run_id(), SystemTime::now(), Instant::now());
         let span = tracing::info_span!("job", job = job.name, run = %id);
+        let traced = handle.job_span(job.name, &id, &headers);
+        let context = traced.context().clone();
         let work = handle.caught(Edge::Job, job.name, work.instrument(span.clone()));
-        span.in_scope(|| tracing::info!("job started"));
+        let work = trace::scope(context.clone(), work);
+        trace::step(&context, || span.in_scope(|| tracing::info!("job started")));
         let (outcome, error) = tokio::select! {
             biased;
             ended = work => match ended {
@@ -289,10 +295,15 @@ impl Ready {
         let run = JobRun { id, job: job.name, started, took: began.elapsed(), outcome, error: why };
         handle.0.job_metrics.ended(&run);
         let (after, outcome) = (run.took, outcome.as_str());
-        span.in_scope(|| match &run.error {
+        traced.set("inkstone.job.outcome", outcome);
+        if let Some(why) = &run.error {
+            traced.fail(why.clone());
+        }
+        let ended = || match &run.error {
             None => tracing::info!(outcome, ?after, "job ended"),
             Some(why) => tracing::error!(outcome, ?after, "job ended: {why}"),
-        });
+        };
+        trace::step(&context, || span.in_scope(ended));
         *lock(&job.last) = Some(run.clone());
         (run, error)
     }

@@ -28,6 +28,7 @@ mod signal;
 mod sockets;
 mod table;
 mod tls;
+mod traces;
 mod usage;
 
 pub use app::App;

@@ -197,6 +197,7 @@ pub(crate) async fn end(handle: &AppHandle, ran: Result, signals: Option<&mut Si
         if !handle.0.flags.check {
             hooks::after_stop(handle, deadline + AFTER, &mut failed).await;
         }
+        handle.flush_traces(deadline + AFTER).await;
     };
     let cut = tokio::select! {
         () = closing => false,

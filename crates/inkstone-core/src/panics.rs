@@ -12,6 +12,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use inkstone_config::{Code, Fault};
+use inkstone_observe::trace;
 use inkstone_observe::{Metrics, names};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -113,6 +114,7 @@ impl Panics {
     fn caught(&self, place: &Place, payload: &(dyn Any + Send)) -> Panicked {
         self.count(place.edge);
         let message = said(payload);
+        trace::exception("panic", &message);
         let location = LAST.take();
         if location.is_none() {
             // Without the hook of `main` nothing has been logged.

@@ -130,7 +130,6 @@ impl Call {
     }
 
     /// Its span. What is said about it goes where the trace goes.
-    #[must_use]
     pub fn span(&self) -> &Span {
         &self.span
     }

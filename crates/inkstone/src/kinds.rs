@@ -9,6 +9,7 @@ pub const KINDS: &[Kind] = &[
     Kind::table::<inkstone_core::AppConfig>("app"),
     Kind::table::<inkstone_observe::LogConfig>("log"),
     Kind::table::<inkstone_observe::MetricsConfig>("metrics"),
+    Kind::table::<inkstone_observe::trace::TraceConfig>("trace"),
     #[cfg(feature = "http")]
     Kind::table::<inkstone_http::HttpServerConfig>("server.http"),
     #[cfg(feature = "grpc")]

@@ -22,6 +22,7 @@ pub use inkstone_http as http;
 #[cfg(feature = "k8s")]
 pub use inkstone_k8s as k8s;
 pub use inkstone_observe as observe;
+pub use inkstone_observe::trace;
 #[cfg(feature = "sql")]
 pub use inkstone_sql as sql;
 #[cfg(feature = "task")]

@@ -67,6 +67,13 @@ impl Tracer {
         Span::begin(self, context, SpanKind::Server, parent, name)
     }
 
+    /// Begins a span under what came with some other kind of request, such as that to run a job.
+    pub fn begin(&self, kind: SpanKind, incoming: Incoming, name: impl Into<Cow<'static, str>>) -> Span {
+        let parent = incoming.parent().map(|ids| Parent { span: ids.span, remote: true });
+        let context = incoming.begin(|| self.ratio().root());
+        Span::begin(self, context, kind, parent, name)
+    }
+
     /// Begins a span under what the work at hand belongs to, or else a trace.
     pub fn span(&self, kind: SpanKind, name: impl Into<Cow<'static, str>>) -> Span {
         match current() {

@@ -179,7 +179,7 @@ impl Sources {
 
     /// Tells `hook` whether each remote source can be followed, now and whenever that changes.
     pub(crate) fn on_source(&self, hook: &SourceHook) {
-        self.held().for_each(|remote| remote.on_source(Arc::clone(hook)));
+        self.held().for_each(|remote| remote.on_source(hook));
     }
 
     /// What is wrong with the remote source that a document was read from.

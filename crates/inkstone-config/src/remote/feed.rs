@@ -166,10 +166,10 @@ impl Feed {
         }
     }
 
-    pub(super) fn on_source(&self, hook: SourceHook) {
+    pub(super) fn on_source(&self, hook: &SourceHook) {
         let mut state = self.state();
         let up = state.documents.is_some() && state.trouble.is_none();
-        state.hooks.push(Arc::clone(&hook));
+        state.hooks.push(Arc::clone(hook));
         drop(state);
         hook(&self.0.name, up);
     }

@@ -63,7 +63,7 @@ impl Held {
         self.feed.listen(listener);
     }
 
-    pub(crate) fn on_source(&self, hook: SourceHook) {
+    pub(crate) fn on_source(&self, hook: &SourceHook) {
         self.feed.on_source(hook);
     }
 

@@ -24,5 +24,5 @@ fn main() -> ExitCode {
 
 async fn service(app: App) -> Result {
     app.live::<Shelf>("shelf");
-    app.run().await
+    app.keep_running().run().await
 }

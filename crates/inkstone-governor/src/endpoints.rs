@@ -8,7 +8,7 @@ use axum::routing::{MethodRouter, delete, get, put};
 
 use crate::governor::State;
 use crate::problem::Problem;
-use crate::{about, access, inventory, levels, openapi, pages, profiles, tasks};
+use crate::{about, access, calls, inventory, levels, openapi, pages, profiles, tasks};
 
 /// Largest body of a request. None needs more than a few lines.
 const BODY: usize = 64 << 10;
@@ -139,6 +139,19 @@ fn controls() -> Vec<Endpoint> {
 /// Looks inside.
 fn inside() -> Vec<Endpoint> {
     vec![
+        Endpoint::get("/calls", "Calls as they end, as server-sent events.", || get(calls::stream))
+            .media(&["text/event-stream"])
+            .query(&[
+                ("component", "string", "Only calls of this component, by its key or its kind."),
+                ("method", "string", "Only calls of methods that begin so."),
+                ("code", "string", "Only calls that ended with this code."),
+                ("failed", "boolean", "Only calls that failed."),
+                ("slower", "string", "Only calls that took longer, such as 100ms."),
+                ("sample", "number", "The share of the calls that is shown, up to 1."),
+                ("rate", "integer", "Most calls a second, up to 1000."),
+                ("seconds", "integer", "When the stream ends, up to 3600."),
+            ])
+            .problems(&[(400, "A parameter is wrong."), (409, "There are as many readers as may be.")]),
         Endpoint::get("/profile/cpu", "Where the process spends its CPU time.", || get(profiles::cpu))
             .media(PROFILE)
             .query(&[

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::GovernorConfig;
 use crate::endpoints;
-use crate::serving::{self, Door};
+use crate::serving::{self, Activity, Door};
 
 /// The port a service is governed through. Bound when the app runs, stopped after all other servers.
 #[derive(Debug)]
@@ -31,6 +31,8 @@ pub(crate) struct State {
     /// Whether clients can be known by a certificate; needs a restart as well.
     pub(crate) knows_clients: bool,
     pub(crate) stopping: CancellationToken,
+    /// Who watches calls.
+    pub(crate) readers: Arc<Activity>,
 }
 
 impl State {
@@ -68,6 +70,7 @@ impl Server for Governor {
             address: endpoint.ip(),
             knows_clients: config.tls.knows_clients(),
             stopping: stopping.clone(),
+            readers: Arc::default(),
             config: self.config,
         };
         let door = Door { listener, tls, most: config.max_connections, stopping };

@@ -3,6 +3,7 @@
 mod about;
 mod access;
 mod audit;
+mod calls;
 mod checks;
 mod config;
 mod endpoints;

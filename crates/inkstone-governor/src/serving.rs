@@ -56,8 +56,12 @@ impl Activity {
         Busy(self.clone())
     }
 
+    pub(crate) fn count(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
     fn is_idle(&self) -> bool {
-        self.0.load(Ordering::Relaxed) == 0
+        self.count() == 0
     }
 }
 

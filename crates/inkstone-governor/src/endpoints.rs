@@ -4,11 +4,11 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::from_fn_with_state;
-use axum::routing::{MethodRouter, delete, get, put};
+use axum::routing::{MethodRouter, delete, get, post, put};
 
 use crate::governor::State;
 use crate::problem::Problem;
-use crate::{about, access, calls, inventory, levels, openapi, pages, profiles, tasks};
+use crate::{about, access, calls, inventory, jobs, levels, openapi, pages, profiles, tasks};
 
 /// Largest body of a request. None needs more than a few lines.
 const BODY: usize = 64 << 10;
@@ -133,6 +133,14 @@ fn controls() -> Vec<Endpoint> {
         Endpoint::get(path, "Puts the configured log levels back in force.", || delete(levels::reset))
             .change(Method::DELETE, None)
             .problems(not_ours),
+        Endpoint::get("/jobs", "The jobs of the service, and whether they run.", || get(jobs::list)),
+        Endpoint::get("/jobs/{name}", "Runs a job and answers when it has ended.", || post(jobs::run))
+            .change(Method::POST, Some("{\"data\": \"\", \"headers\": {}}"))
+            .problems(&[
+                (404, "There is no such job; the known ones are named."),
+                (409, "A job runs already."),
+                (500, "The job failed; the body says why."),
+            ]),
     ]
 }
 

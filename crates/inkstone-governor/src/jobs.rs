@@ -1,9 +1,7 @@
 //! The jobs of the service: listed, and run beside the servers.
 
 use std::collections::BTreeMap;
-use std::time::SystemTime;
 
-use axum::body::Bytes;
 use axum::extract::{Path, State as Extract};
 use axum::http::StatusCode;
 use axum::{Extension, Json};
@@ -16,7 +14,7 @@ use crate::access::Caller;
 use crate::audit;
 use crate::governor::State;
 use crate::pages::time;
-use crate::problem::{Answer, Problem};
+use crate::problem::{Answer, Body, Problem, read};
 
 /// What a run is given.
 #[derive(Debug, Default, Deserialize)]
@@ -35,16 +33,23 @@ pub(crate) async fn run(
     Extract(state): Extract<State>,
     Extension(caller): Extension<Caller>,
     Path(name): Path<String>,
-    body: Bytes,
+    body: Body,
 ) -> Answer<(StatusCode, Json<Value>)> {
+    let body = read(body)?;
     let given = if body.is_empty() { Ok(Given::default()) } else { serde_json::from_slice(&body) };
     let given = given.map_err(|error| {
-        Problem::bad(format!("expected nothing, or {{\"data\": \"…\", \"headers\": {{\"name\": \"value\"}}}}: {error}"))
+        Problem::bad(format!(
+            "expected nothing, or {{\"data\": \"…\", \"headers\": {{\"name\": \"value\"}}}}: {error}"
+        ))
     })?;
     let jobs = state.app.jobs();
     let Some(job) = jobs.iter().find(|job| job.name == name) else {
         let known: Vec<&str> = jobs.iter().map(|job| job.name).collect();
-        let known = if known.is_empty() { "it has none".to_owned() } else { format!("they are {}", known.join(", ")) };
+        let known = if known.is_empty() {
+            "it has none".to_owned()
+        } else {
+            format!("they are {}", known.join(", "))
+        };
         return Err(Problem::not_found(format!("the service has no such job; {known}")));
     };
     if job.running {
@@ -79,7 +84,7 @@ fn record(run: &JobRun) -> Value {
     json!({
         "id": run.id,
         "job": run.job,
-        "started": time(SystemTime::from(run.started)),
+        "started": time(run.started),
         "took_seconds": run.took.as_secs_f64(),
         "outcome": run.outcome,
         "error": run.error,

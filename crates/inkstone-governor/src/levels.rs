@@ -1,7 +1,6 @@
 //! Log levels: what is in force, and something else for a while.
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State as Extract;
 use axum::{Extension, http::StatusCode};
 use inkstone_config::Dur;
@@ -11,7 +10,7 @@ use serde::Deserialize;
 use crate::access::Caller;
 use crate::audit;
 use crate::governor::State;
-use crate::problem::{Answer, Problem};
+use crate::problem::{Answer, Body, Problem, read};
 
 /// What is to be in force.
 #[derive(Debug, Deserialize)]
@@ -30,8 +29,9 @@ pub(crate) async fn show(Extract(state): Extract<State>) -> Answer<Json<LogLevel
 pub(crate) async fn set(
     Extract(state): Extract<State>,
     Extension(caller): Extension<Caller>,
-    body: Bytes,
+    body: Body,
 ) -> Answer<Json<LogLevels>> {
+    let body = read(body)?;
     let before = status(&state)?;
     let Wanted { mut levels, time } = serde_json::from_slice(&body).map_err(|error| {
         Problem::bad(format!("expected {{\"levels\": \"info,shop=debug\", \"for\": \"10m\"}}: {error}"))

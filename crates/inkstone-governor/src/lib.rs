@@ -9,6 +9,7 @@ mod config;
 mod endpoints;
 mod governor;
 mod inventory;
+mod jobs;
 mod levels;
 mod openapi;
 mod pages;

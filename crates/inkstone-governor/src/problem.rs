@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 
 use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -18,6 +20,16 @@ pub(crate) struct Problem {
 
 /// What a page answers.
 pub(crate) type Answer<T> = Result<T, Problem>;
+
+/// A body, or why it could not be read.
+pub(crate) type Body = Result<Bytes, BytesRejection>;
+
+pub(crate) fn read(body: Body) -> Answer<Bytes> {
+    body.map_err(|refused| match refused.status() {
+        status @ StatusCode::PAYLOAD_TOO_LARGE => Problem::new(status, "too_large", refused.body_text()),
+        _ => Problem::bad(refused.body_text()),
+    })
+}
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {

@@ -69,7 +69,7 @@ async fn calls_are_shown_as_they_end_and_only_those_asked_for() {
     let (service, ward) = start("").await;
     let mut stream = service.get("/calls?component=ward.one&failed=true").await;
     assert_eq!(stream.headers()["content-type"], "text/event-stream");
-    ward.call("admit", "ok");
+    ward.call("admit", "OK");
     ward.call("discharge", "aborted");
     let call = next(&mut stream, &mut String::new()).await.unwrap();
     assert_eq!((&call["call"]["method"], &call["call"]["code"]), (&"discharge".into(), &"aborted".into()));
@@ -82,13 +82,13 @@ async fn a_stream_is_capped_in_rate_and_time_and_ends_with_the_service() {
     let (service, ward) = start("").await;
     let (mut stream, mut text) = (service.get("/calls?rate=2&seconds=3").await, String::new());
     for _ in 0..10 {
-        ward.call("admit", "ok");
+        ward.call("admit", "OK");
     }
     for _ in 0..2 {
         assert_eq!(next(&mut stream, &mut text).await.unwrap()["skipped"], 0);
     }
     tokio::time::sleep(Duration::from_millis(1100)).await;
-    ward.call("later", "ok");
+    ward.call("later", "OK");
     let later = next(&mut stream, &mut text).await.unwrap();
     assert_eq!((&later["call"]["method"], &later["skipped"]), (&"later".into(), &8.into()));
     assert_eq!(next(&mut stream, &mut text).await, None);

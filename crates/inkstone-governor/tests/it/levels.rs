@@ -13,13 +13,15 @@ use tokio::sync::Mutex;
 use crate::{Service, client};
 
 /// The logs are the process's: one test at a time.
-static LOGS: Mutex<()> = Mutex::const_new(());
+pub(crate) static LOGS: Mutex<()> = Mutex::const_new(());
 
 /// The process's logs, in a file.
-fn log_file() -> &'static Path {
+pub(crate) fn log_file() -> &'static Path {
     static FILE: OnceLock<PathBuf> = OnceLock::new();
     FILE.get_or_init(|| {
-        let path = std::env::temp_dir().join(format!("inkstone-governor-{}.log", std::process::id()));
+        // Within the build's own directory, which goes when the build does; one file, written anew by each run.
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("governor.log");
+        let _none_yet = std::fs::remove_file(&path);
         let file = LogFileConfig {
             path: path.to_str().unwrap().to_owned(),
             flush_every: Dur::from(Duration::from_millis(10)),
@@ -32,7 +34,7 @@ fn log_file() -> &'static Path {
 }
 
 /// The audit events of whoever is called so.
-fn events_of(who: &str) -> Vec<Value> {
+pub(crate) fn events_of(who: &str) -> Vec<Value> {
     LogControl::current().flush(Duration::from_secs(5));
     let text = std::fs::read_to_string(log_file()).unwrap();
     let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
@@ -50,7 +52,7 @@ async fn change(service: &Service, method: Method, token: &str, body: &str) -> (
 #[tokio::test]
 async fn levels_are_set_for_a_time_and_revert_by_themselves_and_each_change_is_in_the_log() {
     let _turn = LOGS.lock().await;
-    let file = log_file();
+    log_file();
     let service = Service::start("", "tokens = { anna = \"letmein\" }").await;
     let shown: Value = service.ask("/log/levels", Some("letmein")).await.json().await.unwrap();
     assert_eq!((&shown["levels"], &shown["configured"]), (&json!("info"), &json!("info")));
@@ -78,5 +80,4 @@ async fn levels_are_set_for_a_time_and_revert_by_themselves_and_each_change_is_i
     }
     assert!(!event.contains("letmein"), "{event}");
     service.stop().await.unwrap();
-    let _may_stay_open = std::fs::remove_file(file);
 }

@@ -5,6 +5,7 @@
 mod access;
 mod calls;
 mod endpoints;
+mod jobs;
 mod levels;
 mod metrics;
 mod pages;

@@ -35,8 +35,12 @@ async fn busy() -> Service {
                 target: None,
                 cost: Duration::from_millis(3),
                 trace: Some(TraceIds::root(true)),
+                context: None,
+                peer: None,
                 request: None,
                 response: None,
+                error: None,
+                access: None,
                 caller: None,
             });
         }
@@ -171,8 +175,20 @@ async fn buckets_are_those_of_the_configuration() {
         let calls = Recorder::new(service.app.metrics(), protocol, "any", "any.one".into(), "-", false);
         let method = &calls.method("m");
         let cost = Duration::from_millis(3);
-        let (target, trace, request, response, caller) = (None, None, None, None, None);
-        calls.record(&Outcome { method, code: "OK", target, cost, trace, request, response, caller });
+        calls.record(&Outcome {
+            method,
+            code: "OK",
+            target: None,
+            cost,
+            trace: None,
+            context: None,
+            peer: None,
+            request: None,
+            response: None,
+            error: None,
+            access: None,
+            caller: None,
+        });
     }
     let (_, text) = scrape(&service, "").await;
     let bounds = |family: &str| -> Vec<&str> {

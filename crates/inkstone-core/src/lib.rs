@@ -47,6 +47,6 @@ pub use jobs::{JobInfo, JobInput, JobOutcome, JobRun};
 pub use listen::backlog;
 pub use load::{Loader, Section};
 pub use optional::Optional;
-pub use panics::{Caught, Edge, Panicked};
+pub use panics::{Catcher, Caught, Edge, Panicked};
 pub use table::Table;
 pub use tls::{ClientAuth, MinVersion, ServerTls, TlsConfig};

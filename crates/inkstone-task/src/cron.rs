@@ -1,12 +1,11 @@
 //! Work that runs on a schedule beside the servers.
 
 use std::fmt;
-use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures::FutureExt;
 use inkstone_config::{Code, Live};
-use inkstone_core::{Bound, Cx, Error, Load, Section, Server};
+use inkstone_core::{Bound, Cx, Edge, Error, Load, Section, Server};
 use inkstone_guard::{CallError, Failure, Guard, Op};
 use inkstone_observe::{Method, Protocol};
 use jiff::Zoned;
@@ -122,15 +121,13 @@ impl Runs {
         Fut: Future<Output = Result<(), E>>,
         E: Into<Error>,
     {
+        let catcher = self.cx.app().catcher(Edge::Cron, self.cx.name.clone());
         let run = || async {
-            match AssertUnwindSafe(work()).catch_unwind().await {
+            match catcher.run(async { work().await }).await {
                 Ok(result) => {
                     result.map_err(|error| Failed { code: "failed", why: error.into().to_string() })
                 }
-                Err(panic) => {
-                    inkstone_observe::trace::panicked(panic.as_ref());
-                    Err(Failed { code: "panic", why: said(panic.as_ref()) })
-                }
+                Err(panicked) => Err(Failed { code: "panic", why: panicked.to_string() }),
             }
         };
         match self.guard.call(Op::new(self.method.clone()), run).await {
@@ -171,12 +168,6 @@ impl Failure for Failed {
     fn code(&self) -> &'static str {
         self.code
     }
-}
-
-/// What a panic said.
-fn said(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic".to_owned())
 }
 
 impl<F> fmt::Debug for Scheduled<F> {

@@ -124,6 +124,15 @@ const FOREIGN: &[(&str, &str)] = &[
         "LISTEN_FDNAMES",
         "Their names, separated by `:`: the keys of the servers they are for, such as `server.http`.",
     ),
+    ("KUBECONFIG", "The way to the Kubernetes API; in a pod its service account is."),
+    (
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "Where spans go when `trace.endpoint` is empty; `…_TRACES_ENDPOINT` wins.",
+    ),
+    ("OTEL_EXPORTER_OTLP_PROTOCOL", "`grpc` or `http/protobuf`, when `trace.protocol` says `auto`."),
+    ("OTEL_EXPORTER_OTLP_HEADERS", "Headers sent with the spans, when `trace.headers` is empty."),
+    ("OTEL_SERVICE_NAME", "The service's name in spans, when `trace.service_name` is empty."),
+    ("OTEL_RESOURCE_ATTRIBUTES", "Attributes of the service in spans, beside those of `trace.resource`."),
     ("NOTIFY_SOCKET", "Where to report being ready, stopping and alive, as systemd asks for it."),
     ("WATCHDOG_USEC", "How often, in microseconds, systemd wants to hear that the process is alive."),
 ];

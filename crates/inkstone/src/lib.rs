@@ -6,8 +6,8 @@ mod kinds;
 
 pub use inkstone_config as config;
 pub use inkstone_core::{
-    App, AppConfig, AppHandle, Bound, BuildInfo, Component, Cx, Error, Health, Load, Loader, Main, Phase,
-    Result, Section, Server, build_info, main, main_with,
+    App, AppConfig, AppHandle, Bound, BuildInfo, Component, Cx, Dependencies, Dependency, Error, Health,
+    Load, Loader, Main, Phase, Result, Section, Server, Switch, build_info, main, main_with, switches,
 };
 pub use inkstone_discover as discover;
 #[cfg(feature = "etcd")]

@@ -88,3 +88,27 @@ fn on_a_terminal_a_start_error_is_shown_under_its_line_in_colours_unless_told_no
     let plain = on_terminal("", "sise = 1\n", &[("NO_COLOR", "1")]);
     assert!(plain.contains("^^^^") && !plain.contains("\u{1b}["), "{plain:?}");
 }
+
+#[test]
+fn a_panic_at_the_start_looks_like_any_other_start_error() {
+    for (how, said, place) in [
+        ("service panics", "nobody thought of this", "panic!(\"nobody"),
+        ("build panics", "the driver met what it cannot be", "assert!(std::env"),
+    ] {
+        let output = start(how, "", &[]);
+        let panics: Vec<_> = lines(&output).into_iter().filter(|line| line["code"] == "INK3003").collect();
+        let line =
+            panics.last().unwrap_or_else(|| panic!("{how}: {}", String::from_utf8_lossy(&output.stderr)));
+        let message = line["message"].as_str().unwrap();
+        assert!(message.contains(said) && message.contains(&line_of(place)), "{how}: {message}");
+        assert_eq!(output.status.code(), Some(70), "{how}");
+    }
+}
+
+#[test]
+fn on_a_terminal_a_panic_at_the_start_looks_like_any_other_start_error() {
+    let shown = on_terminal("build panics", "", &[("NO_COLOR", "1")]);
+    for part in ["error: pool `pool.main`", "the driver met what it cannot be", "INK3003"] {
+        assert!(shown.contains(part), "no {part} in\n{shown}");
+    }
+}

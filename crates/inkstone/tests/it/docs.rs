@@ -85,3 +85,17 @@ fn every_code_that_is_named_exists() {
         }
     }
 }
+
+#[test]
+fn every_variable_that_is_named_exists() {
+    let known: Vec<String> = inkstone::switches().into_iter().filter_map(|switch| switch.env).collect();
+    for (file, text) in pages() {
+        for (at, _) in text.match_indices("INKSTONE_") {
+            let name: String =
+                text[at..].chars().take_while(|c| c.is_ascii_uppercase() || *c == '_').collect();
+            // Those of a build are told by the README of `inkstone-build`; any key has one with two underscores.
+            let other = ["INKSTONE_BUILD_", "INKSTONE__"].iter().any(|start| name.starts_with(start));
+            assert!(other || known.contains(&name), "{}: nothing reads {name}", file.display());
+        }
+    }
+}

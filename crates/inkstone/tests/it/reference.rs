@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use inkstone::KINDS;
 use inkstone::config::{CODES, Key, Kind, Template, kinds_schema};
+use inkstone::switches;
 use serde_json::Value;
 
 #[test]
@@ -14,6 +15,7 @@ fn the_reference_is_current() {
         ("config.schema.json".to_owned(), serde_json::to_string_pretty(&kinds_schema(KINDS)).unwrap() + "\n"),
         ("configuration.md".to_owned(), index()),
         ("codes.md".to_owned(), codes()),
+        ("flags.md".to_owned(), flags()),
     ];
     files.extend(KINDS.iter().map(|kind| (format!("config/{}.md", kind.prefix), page(kind))));
     let mut stale = Vec::new();
@@ -114,6 +116,46 @@ fn default(key: &Key) -> String {
         Some(Value::Object(map)) if map.is_empty() => "none".to_owned(),
         Some(other) => format!("`{other}`"),
     }
+}
+
+/// The command line and the environment of every service.
+fn flags() -> String {
+    let mut text = format!(
+        "{GENERATED}# Flags and environment\n\nWhat every service understands. Highest first: `--set`, the other flags, \
+         the environment, files in the order given, defaults. A variable that is empty counts as not set; one with a value \
+         that cannot be read is an error ([INK2001](codes.md#ink2001-bad-command-line-flag)), never a default.\n\n\
+         Beside these, `INKSTONE__TABLE__KEY` sets any key of [the configuration](configuration.md): \
+         `INKSTONE__SERVER__HTTP__PORT=8080` is `server.http.port`.\n\n\
+         | flag | variable | key | default | |\n| --- | --- | --- | --- | --- |\n"
+    );
+    let code = |text: Option<&str>| text.map_or_else(String::new, |text| format!("`{text}`"));
+    for switch in switches() {
+        let default = match switch.key {
+            Some(key) => default_of(key),
+            None => code(Some(switch.default.as_str()).filter(|default| !default.is_empty())),
+        };
+        let (flag, env) = (code(switch.flag.as_deref()), code(switch.env.as_deref()));
+        let (key, doc) = (code(switch.key), cell(&switch.doc));
+        writeln!(text, "| {} | {env} | {key} | {default} | {doc} |", cell(&flag)).unwrap();
+    }
+    text.push_str(
+        "\n`NO_COLOR` and `CLICOLOR` are heard wherever colours are shown. `RUST_BACKTRACE` has its usual meaning. \
+         The variables that a build leaves in a program are those of \
+         [`inkstone-build`](../../crates/inkstone-build/README.md).\n",
+    );
+    text
+}
+
+/// The default of a whole key, as its type has it.
+fn default_of(key: &str) -> String {
+    let kind =
+        KINDS.iter().find(|kind| key.strip_prefix(kind.prefix).is_some_and(|rest| rest.starts_with('.')));
+    let kind = kind.unwrap_or_else(|| panic!("no kind has the key {key}"));
+    let path = key[kind.prefix.len() + 1..].split('.');
+    let default = path.fold((kind.default)(), |table, step| {
+        table.get(step).unwrap_or_else(|| panic!("there is no key {key}")).clone()
+    });
+    if default == "" { String::new() } else { format!("`{default}`") }
 }
 
 /// Every start-error code with its page.

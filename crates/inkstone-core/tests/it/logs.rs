@@ -1,5 +1,7 @@
 //! The log of a real process: what it wrote is there however it ended.
 
+#![allow(clippy::disallowed_methods, reason = "plain tests without a runtime")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};

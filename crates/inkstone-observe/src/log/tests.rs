@@ -1,5 +1,7 @@
 //! What tracing's events become.
 
+#![allow(clippy::disallowed_methods, reason = "plain tests without a runtime")]
+
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};

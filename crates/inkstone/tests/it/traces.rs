@@ -36,7 +36,7 @@ fn sent(flags: &str) -> HeaderMap {
     headers
 }
 
-fn one<'a>(spans: &'a [Span], is: impl Fn(&Span) -> bool) -> &'a Span {
+fn one(spans: &[Span], is: impl Fn(&Span) -> bool) -> &Span {
     let mut found = spans.iter().filter(|span| is(span));
     let first = found.next().unwrap_or_else(|| panic!("no such span: {spans:#?}"));
     assert!(found.next().is_none(), "more than one: {spans:#?}");

@@ -87,7 +87,8 @@ impl App {
     pub(crate) fn from_flags(build: BuildInfo, flags: Flags, sources: Sources, sockets: Sockets) -> Self {
         let app = Self::from_sources(build, flags, sources, sockets);
         let config = app.handle.settings().load_or_default::<LogConfig>("log", "log");
-        let logs = config.get().install_for(&[("app", app.handle.name())]);
+        let me = app.handle.identity();
+        let logs = config.get().install_for(&[("app", &me.name), ("instance", &me.instance)]);
         logs.follow(&config);
         logs.register(app.handle.metrics());
         app.handle.set_logs(logs);

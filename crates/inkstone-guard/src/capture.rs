@@ -28,6 +28,8 @@ struct Inner {
     most: AtomicUsize,
     sent: Mutex<Vec<String>>,
     received: Mutex<Vec<String>>,
+    bytes_sent: Mutex<Vec<u8>>,
+    bytes_received: Mutex<Vec<u8>>,
 }
 
 impl Capture {
@@ -57,6 +59,16 @@ impl Capture {
         self.keep(&self.0.received, message);
     }
 
+    /// Keeps the beginning of what goes out as bytes, in pieces.
+    pub fn sent_bytes(&self, bytes: &[u8]) {
+        self.keep_bytes(&self.0.bytes_sent, bytes);
+    }
+
+    /// Keeps the beginning of what comes in as bytes, in pieces.
+    pub fn received_bytes(&self, bytes: &[u8]) {
+        self.keep_bytes(&self.0.bytes_received, bytes);
+    }
+
     pub(crate) fn take_offered() -> Option<Self> {
         OFFERED.take().upgrade().map(Self)
     }
@@ -71,7 +83,18 @@ impl Capture {
 
     /// What went out and what came in, as text, if anything has.
     pub(crate) fn texts(&self) -> (Option<String>, Option<String>) {
-        (joined(&self.0.sent), joined(&self.0.received))
+        let either = |messages, bytes| joined(messages).or_else(|| text(bytes));
+        (either(&self.0.sent, &self.0.bytes_sent), either(&self.0.received, &self.0.bytes_received))
+    }
+
+    /// One more than is wanted, so that it shows that there was more.
+    fn keep_bytes(&self, side: &Mutex<Vec<u8>>, bytes: &[u8]) {
+        let most = self.0.most.load(Ordering::Relaxed);
+        if most > 0 {
+            let mut kept = side.lock().unwrap_or_else(PoisonError::into_inner);
+            let room = (most + 1).saturating_sub(kept.len()).min(bytes.len());
+            kept.extend_from_slice(&bytes[..room]);
+        }
     }
 
     fn keep(&self, side: &Mutex<Vec<String>>, message: &dyn fmt::Debug) {
@@ -102,6 +125,11 @@ fn beginning(message: &dyn fmt::Debug, most: usize) -> String {
         cut.0.push('…');
     }
     cut.0
+}
+
+fn text(side: &Mutex<Vec<u8>>) -> Option<String> {
+    let kept = side.lock().unwrap_or_else(PoisonError::into_inner);
+    (!kept.is_empty()).then(|| String::from_utf8_lossy(&kept).trim_end().to_owned())
 }
 
 fn joined(side: &Mutex<Vec<String>>) -> Option<String> {

@@ -150,6 +150,10 @@ where
         let capture = call.captures().then(|| offered.unwrap_or_default());
         if let Some(capture) = &capture {
             capture.arm(call.most());
+            if P::SERVER {
+                // For what sees the bodies before anything of ours is polled.
+                request.extensions_mut().insert(capture.clone());
+            }
         }
         let response = trace::step(&context, || self.inner.call(request));
         Box::pin(async move {

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod capture;
 mod config;
 mod connection;
 mod ending;

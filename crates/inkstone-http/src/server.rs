@@ -15,8 +15,9 @@ use inkstone_observe::Protocol;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tower::util::MapResponseLayer;
+use tower::util::{MapRequestLayer, MapResponseLayer};
 
+use crate::capture;
 use crate::config::HttpServerConfig;
 use crate::connection::Connections;
 use crate::ending;
@@ -56,6 +57,8 @@ impl HttpServer {
             .layer(DefaultBodyLimit::max(max_body))
             .layer(panics::layer())
             .layer(MapResponseLayer::new(move |response| ending::streams(response, &streams_end)))
+            .layer(MapRequestLayer::new(capture::request))
+            .layer(MapResponseLayer::new(capture::response))
             .layer(GuardLayer::new(guard, Http))
     }
 }

@@ -10,7 +10,8 @@ use std::{
 };
 
 use crate::{
-    Config, Effective, Live, Problems, Rejected, ReloadOutcome, SourceStatus, Sources, Status, Watching,
+    Config, Effective, Live, Problems, Rejected, ReloadOutcome, SourceStatus, Sources, Status, WatchStatus,
+    Watching,
     hooks::Hooks,
     layers::Layers,
     loaded::{Commit, Loaded, Section},
@@ -54,6 +55,7 @@ struct State {
     sections: Vec<Arc<dyn Section>>,
     rejected: Option<Rejected>,
     reloads: u64,
+    watch: WatchStatus,
 }
 
 impl State {
@@ -74,6 +76,7 @@ impl Settings {
             sections: Vec::new(),
             rejected: None,
             reloads: 0,
+            watch: WatchStatus::default(),
         };
         Self(Arc::new(Inner {
             sources,
@@ -238,6 +241,9 @@ impl Settings {
     }
 
     /// Watches the files and reloads when they change, until the returned value is dropped.
+    ///
+    /// Without this the values stay as they are until somebody calls [`Settings::reload`]. Whether the system tells of
+    /// changes at once, or they are looked for, is in [`Status::watch`].
     pub fn watch(&self) -> Watching {
         Watching::start(self.clone())
     }
@@ -258,7 +264,12 @@ impl Settings {
             rejected: state.rejected.clone(),
             pending_restart,
             reloads: state.reloads,
+            watch: state.watch.clone(),
         }
+    }
+
+    pub(crate) fn set_watch(&self, watch: WatchStatus) {
+        self.state().watch = watch;
     }
 
     /// Every value of every table read so far, with its origin; secrets are masked.

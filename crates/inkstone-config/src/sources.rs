@@ -313,13 +313,19 @@ pub(crate) fn source_of(name: &str, bytes: &[u8], sealed: bool) -> Result<Source
     Ok(source)
 }
 
-fn read_file(path: &Path) -> io::Result<Source> {
+/// The content of a file, which may not be larger than a configuration may be.
+pub(crate) fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     // A byte more than is allowed: what leads to a device or a pipe may never end.
     std::fs::File::open(path)?.take(read::MOST_TEXT.bytes() + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > read::MOST_TEXT.bytes() {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, read::too_large()));
     }
+    Ok(bytes)
+}
+
+fn read_file(path: &Path) -> io::Result<Source> {
+    let bytes = read_bytes(path)?;
     source_of(&path.display().to_string(), &bytes, false)
         .map_err(|why| io::Error::new(io::ErrorKind::InvalidData, why))
 }

@@ -6,6 +6,7 @@
 mod check;
 mod hostile;
 mod layering;
+mod namespaces;
 mod properties;
 mod report;
 mod secrets;
@@ -13,3 +14,4 @@ mod shapes;
 mod sources;
 mod types;
 mod watching;
+mod writers;

@@ -7,6 +7,7 @@ use crate::{
     Config, Problems,
     check::Elsewhere,
     leaves::{Leaves, leaves},
+    refs::allow_references,
     section,
 };
 
@@ -58,7 +59,7 @@ impl Kind {
     }
 }
 
-/// The JSON Schema of a whole configuration file, for editors, forms and completion.
+/// The JSON Schema of a whole configuration file, for forms, completion and the reference.
 ///
 /// Tables of other names are allowed: they belong to the application.
 pub fn kinds_schema(kinds: &[Kind]) -> Value {
@@ -87,6 +88,14 @@ pub fn kinds_schema(kinds: &[Kind]) -> Value {
     root.insert("$defs".to_owned(), Value::Object(generator.take_definitions(true)));
     let mut schema = Value::Object(std::mem::take(root));
     schema["$defs"].as_object_mut().into_iter().flat_map(Map::values_mut).for_each(close_tables);
+    schema
+}
+
+/// [`kinds_schema`] for editors, which judge a file as it is written: a reference such as `"${env:PORT}"` may stand for
+/// any value.
+pub fn editor_schema(kinds: &[Kind]) -> Value {
+    let mut schema = kinds_schema(kinds);
+    allow_references(&mut schema);
     schema
 }
 

@@ -69,6 +69,24 @@ pub(crate) fn line(line: &str, places: impl Iterator<Item = (u32, u32)>) -> Stri
     address(&masked).into_owned()
 }
 
+/// A line of which nothing may be seen but how far it is indented.
+pub(crate) fn whole(line: &str) -> String {
+    let start = line.trim_start();
+    if start.is_empty() { String::new() } else { format!("{}{MASK}", &line[..line.len() - start.len()]) }
+}
+
+/// A line of which only the key may be seen.
+pub(crate) fn value(line: &str) -> String {
+    let Some(at) = line.find(['=', ':']) else { return whole(line) };
+    let (key, value) = line.split_at(at + 1);
+    let start = value.trim_start();
+    if start.is_empty() {
+        line.to_owned()
+    } else {
+        format!("{key}{}{MASK}", &value[..value.len() - start.len()])
+    }
+}
+
 fn blank(chars: &mut [Option<char>], from: usize, len: usize) {
     let until = from.saturating_add(len).min(chars.len());
     if let Some(range) = chars.get_mut(from..until) {

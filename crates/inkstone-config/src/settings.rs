@@ -1,11 +1,12 @@
 //! The settings of a program: one snapshot, swapped whole.
 
 use std::{
+    cell::Cell,
     collections::BTreeMap,
     fmt,
     panic::Location,
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc::Sender},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, mpsc::Sender},
     time::SystemTime,
 };
 
@@ -45,7 +46,14 @@ struct Inner {
     state: Mutex<State>,
     /// Held for a whole reload, so that one follows the other.
     reloading: Mutex<()>,
+    /// Held while the values of a reload are put in force one by one.
+    publishing: RwLock<()>,
     hooks: Hooks,
+}
+
+thread_local! {
+    /// Whether this thread is putting values in force, and so must not wait until that is done.
+    static PUBLISHES: Cell<bool> = const { Cell::new(false) };
 }
 
 struct State {
@@ -82,6 +90,7 @@ impl Settings {
             sources,
             state: Mutex::new(state),
             reloading: Mutex::default(),
+            publishing: RwLock::default(),
             hooks: Hooks::default(),
         }))
     }
@@ -100,13 +109,17 @@ impl Settings {
     /// If anything is wrong with the table, the value is the type's default until the program stops.
     #[track_caller]
     pub fn load<C: Config>(&self, kind: &str, key: &str) -> Live<C> {
-        self.read(kind, key, true, Location::caller())
+        self.read(kind, key, true, Some(Location::caller()))
     }
 
     /// Like [`Settings::load`] for a table that may be missing: without it the defaults hold.
+    ///
+    /// A table whose kind is its key, such as `log`, is one that every program has: no line of the program asks for it,
+    /// so reports name none.
     #[track_caller]
     pub fn load_or_default<C: Config>(&self, kind: &str, key: &str) -> Live<C> {
-        self.read(kind, key, false, Location::caller())
+        let at = Location::caller();
+        self.read(kind, key, false, (kind != key).then_some(at))
     }
 
     fn read<C: Config>(
@@ -114,10 +127,10 @@ impl Settings {
         kind: &str,
         key: &str,
         required: bool,
-        at: &'static Location<'static>,
+        at: Option<&'static Location<'static>>,
     ) -> Live<C> {
         let path = split_key(key).unwrap_or_else(|| vec![key.to_owned()]);
-        let asked = Asked { kind: kind.to_owned(), path, required, at: Some(at) };
+        let asked = Asked { kind: kind.to_owned(), path, required, at };
         let shape = Shape::of::<C>();
         let mut state = self.state();
         let Reading { value, node, problems } = read::<C>(&shape, &state.layers, &asked);
@@ -205,11 +218,39 @@ impl Settings {
         }
         drop(state);
         // Without the lock: whoever follows a value may ask for the status.
+        let whole = self.0.publishing.write().unwrap_or_else(PoisonError::into_inner);
+        PUBLISHES.set(true);
         committed.into_iter().for_each(|table| (table.publish)());
+        PUBLISHES.set(false);
+        drop(whole);
         if news || was_refused {
             self.0.hooks.push(self.applied(changed));
         }
         news
+    }
+
+    /// Reads several values as one reload left them: none of them changes while `read` runs.
+    ///
+    /// A single value is always whole; this is for those that must agree with each other. `read` should only read. In
+    /// what runs while values are put in force, such as the function of [`Live::map`], it waits for nothing.
+    ///
+    /// ```
+    /// # use inkstone_config::{Config, Live, Settings, Sources};
+    /// # #[derive(Clone, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+    /// # #[serde(default)]
+    /// # struct Limits { most: u32 }
+    /// # impl Config for Limits {}
+    /// # let settings = Settings::open(Sources::new());
+    /// let reads: Live<Limits> = settings.load_or_default("application", "reads");
+    /// let writes: Live<Limits> = settings.load_or_default("application", "writes");
+    /// let (reads, writes) = settings.at_once(|| (reads.get(), writes.get()));
+    /// ```
+    pub fn at_once<T>(&self, read: impl FnOnce() -> T) -> T {
+        if PUBLISHES.get() {
+            return read();
+        }
+        let _whole = self.0.publishing.read().unwrap_or_else(PoisonError::into_inner);
+        read()
     }
 
     fn applied(&self, changed: Vec<String>) -> ReloadOutcome {

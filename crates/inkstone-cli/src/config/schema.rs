@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anstream::{eprintln, println};
 use clap::Args;
-use inkstone::config::{explain_key, kinds_schema};
+use inkstone::config::{editor_schema, explain_key};
 
 use super::kinds;
 
@@ -19,7 +19,7 @@ impl SchemaCommand {
     pub(crate) fn run(&self) -> ExitCode {
         let kinds = kinds();
         let schema = match &self.kind {
-            None => kinds_schema(&kinds),
+            None => editor_schema(&kinds),
             Some(name) => match explain_key(&kinds, name) {
                 Ok(found) => found.kind.table_schema(),
                 Err(why) => {

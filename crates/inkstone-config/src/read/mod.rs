@@ -98,8 +98,10 @@ impl<'t> Text<'t> {
         let start = floor(text, span.start);
         let line = self.starts.partition_point(|at| *at <= start).max(1);
         let column = self.characters_before(start) - self.characters_before(self.starts[line - 1]);
-        let first_line = text[start..floor(text, span.end.max(start))].lines().next().unwrap_or_default();
-        self.place(number(line), number(column + 1), number(first_line.chars().count()))
+        let whole = text[start..floor(text, span.end.max(start))].trim_end();
+        let first_line = whole.lines().next().unwrap_or_default();
+        let place = self.place(number(line), number(column + 1), number(first_line.chars().count()));
+        Origin { rest: number(whole.matches('\n').count()), ..place }
     }
 
     fn characters_before(&self, at: usize) -> usize {
@@ -109,13 +111,18 @@ impl<'t> Text<'t> {
     }
 
     fn place(&self, line: u32, column: u32, len: u32) -> Origin {
-        Origin { source: Arc::clone(self.source), line, column, len: len.max(1) }
+        Origin { source: Arc::clone(self.source), line, column, len: len.max(1), rest: 0 }
     }
 
     /// The byte that stands at a line and a column, both counted from 1, the column in bytes.
     fn offset(&self, line: usize, column: usize) -> usize {
         let start = self.starts.get(line.saturating_sub(1)).copied().unwrap_or(self.str().len());
         (start + column.saturating_sub(1)).min(self.str().len())
+    }
+
+    /// Remembers that what stands at a place was written at another one.
+    fn alias(&self, at: &Origin, written: &Origin) {
+        self.source.alias(at, written);
     }
 
     fn syntax(&self, message: impl std::fmt::Display, origin: Origin) -> Fault {

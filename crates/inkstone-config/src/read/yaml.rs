@@ -43,6 +43,11 @@ fn fault(text: &Text<'_>, error: &serde_saphyr::Error) -> Fault {
     if depth || message.contains("recursion limit exceeded") {
         return text.syntax(too_deep(), at);
     }
+    // The hint of the parser names a function of its own.
+    if message.contains("multiple YAML documents") {
+        let several = "there are several documents in this file, and a configuration is one";
+        return text.syntax(several, at).hint("take out the `---` in between, or make it a file of its own");
+    }
     let message = message.strip_prefix("error: ").unwrap_or(&message);
     let message = match message.strip_prefix("line ").and_then(|rest| rest.split_once(": ")) {
         Some((_, message)) => message,
@@ -77,6 +82,9 @@ fn table(
 
 fn node(text: &Text<'_>, raw: Spanned<Raw>, depth: usize) -> Result<Node, Fault> {
     let place = origin(text, raw.referenced);
+    if raw.defined != raw.referenced {
+        text.alias(&place, &origin(text, raw.defined));
+    }
     let data = match raw.value {
         Raw::Scalar(value) => Data::Scalar(value),
         _ if depth == MOST_DEPTH => return Err(text.syntax(too_deep(), place)),

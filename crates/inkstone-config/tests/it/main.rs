@@ -8,6 +8,7 @@ mod hostile;
 mod layering;
 mod namespaces;
 mod properties;
+mod reloading;
 mod report;
 mod secrets;
 mod shapes;

@@ -5,14 +5,17 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use inkstone::KINDS;
-use inkstone::config::{CODES, Key, Kind, Template, kinds_schema};
+use inkstone::config::{CODES, Key, Kind, Template, editor_schema};
 use inkstone::switches;
 use serde_json::Value;
 
 #[test]
 fn the_reference_is_current() {
     let mut files = vec![
-        ("config.schema.json".to_owned(), serde_json::to_string_pretty(&kinds_schema(KINDS)).unwrap() + "\n"),
+        (
+            "config.schema.json".to_owned(),
+            serde_json::to_string_pretty(&editor_schema(KINDS)).unwrap() + "\n",
+        ),
         ("configuration.md".to_owned(), index()),
         ("codes.md".to_owned(), codes()),
         ("flags.md".to_owned(), flags()),

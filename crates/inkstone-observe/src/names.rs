@@ -106,6 +106,8 @@ metrics! {
         "Duration of database operations";
     Histogram TASK "inkstone_task_duration" "seconds" ["name", "method", "code"]
         "Duration of runs of scheduled tasks";
+    Counter TASK_RUNS "inkstone_task_runs" "" ["name", "outcome"]
+        "Runs of scheduled tasks by outcome: started, ok, error, panic, timeout, cancelled; skipped and missed never began";
     Counter CALLS_STARTED "inkstone_calls_started" "" ["protocol", "name", "method"]
         "Calls that began, served or made";
     Gauge CALLS_ACTIVE "inkstone_calls_active" "" ["protocol", "name", "method"]

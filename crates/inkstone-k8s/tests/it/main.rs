@@ -4,6 +4,7 @@
 
 mod cluster;
 mod faults;
+mod lease;
 mod source;
 
 use std::path::Path;

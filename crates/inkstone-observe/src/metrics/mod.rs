@@ -44,6 +44,13 @@ pub struct Metrics {
     reloads: Family<Reload, Counter>,
     config: Family<ConfigInfo, Gauge>,
     source_up: Family<ConfigSource, Gauge>,
+    task_runs: Family<TaskRun, Counter>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TaskRun {
+    name: String,
+    outcome: &'static str,
 }
 
 /// What is looked at when somebody asks.
@@ -88,6 +95,8 @@ impl Metrics {
         names::CONFIG_INFO.register(&mut registry, sources.clone());
         let source_up = Family::default();
         names::CONFIG_SOURCE_UP.register(&mut registry, source_up.clone());
+        let task_runs = Family::default();
+        names::TASK_RUNS.register(&mut registry, task_runs.clone());
         let around = Around {
             runtime: config.runtime,
             process: config.process,
@@ -97,7 +106,7 @@ impl Metrics {
         };
         let calls = Arc::new(Calls::new(config));
         let registry = Arc::new(Mutex::new(registry));
-        Self { registry, calls, around: Arc::new(around), reloads, config: sources, source_up }
+        Self { registry, calls, around: Arc::new(around), reloads, config: sources, source_up, task_runs }
     }
 
     /// Gives the registry to a component or an application that has metrics of its own.
@@ -116,6 +125,11 @@ impl Metrics {
     pub fn reloaded(&self, applied: bool) {
         let result = if applied { "applied" } else { "rejected" };
         self.reloads.get_or_create(&Reload { result }).inc();
+    }
+
+    /// Counts runs of the scheduled task `name`, its key in the configuration, that came to `outcome`.
+    pub fn task_runs(&self, name: &str, outcome: &'static str, runs: u64) {
+        self.task_runs.get_or_create(&TaskRun { name: name.to_owned(), outcome }).inc_by(runs);
     }
 
     /// Exports `inkstone_config_info` for the sources in force, name and hash of each, in place of those before.

@@ -66,7 +66,11 @@ fn collect(place: &Place<'_>, value: &Value, path: &mut Vec<String>, leaves: &mu
     let Place { view, node, telltale } = place;
     let sealed = node.is_some_and(|node| node.origin.source.sealed);
     let (secret, telltale) = (view.is_secret() || sealed, *telltale && !view.has_own_form());
-    let view = view.narrow(&Node::defaults(value.clone()));
+    // A single value has one shape; to ask which would take longer than all the rest.
+    let view = match value {
+        Value::Array(_) | Value::Object(_) => view.narrow(&Node::defaults(value.clone())),
+        _ => view.clone(),
+    };
     match value {
         Value::Object(map) if !map.is_empty() => {
             for (key, value) in map {
@@ -91,7 +95,11 @@ fn collect(place: &Place<'_>, value: &Value, path: &mut Vec<String>, leaves: &mu
                 },
                 origin,
                 live: view.is_live(),
-                mark: format!("{value}{}", sha256(raw.as_bytes())),
+                mark: if raw.is_empty() {
+                    value.to_string()
+                } else {
+                    format!("{value}{}", sha256(raw.as_bytes()))
+                },
             };
             leaves.insert(join_key(path.iter().map(String::as_str)), leaf);
         }
@@ -141,7 +149,7 @@ fn raw(node: &Node) -> String {
 
 /// The keys whose values differ, and whether each applies without a restart.
 pub(crate) fn changes<'l>(before: &'l Leaves, after: &'l Leaves) -> Vec<(&'l str, bool)> {
-    let mark = |leaves: &Leaves, key: &str| leaves.get(key).map(|leaf| leaf.mark.clone());
+    let mark = |leaves: &'l Leaves, key: &str| leaves.get(key).map(|leaf| &leaf.mark);
     let mut keys: Vec<_> = before.keys().chain(after.keys()).map(String::as_str).collect();
     keys.sort_unstable();
     keys.dedup();

@@ -5,6 +5,7 @@
 
 mod check;
 mod hostile;
+mod laws;
 mod layering;
 mod namespaces;
 mod properties;

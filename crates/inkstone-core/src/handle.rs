@@ -106,7 +106,7 @@ impl AppHandle {
         sockets: Sockets,
     ) -> Self {
         let debug = flags.debug;
-        let measured = settings.load_built_in::<MetricsConfig>("metrics").get();
+        let measured = settings.load_or_default::<MetricsConfig>("metrics", "metrics").get();
         let metrics = Metrics::with_config((*measured).clone());
         let build = BuildInfo { name: identity.name.clone(), ..build };
         let mut labels = build.labels();

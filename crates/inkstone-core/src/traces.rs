@@ -30,7 +30,7 @@ impl Traces {
         metrics: &Metrics,
         variables: impl Fn(&str) -> Option<String>,
     ) -> Self {
-        let live = settings.load_built_in::<TraceConfig>("trace");
+        let live = settings.load_or_default::<TraceConfig>("trace", "trace");
         let config = TraceConfig::clone(&live.get()).or_environment(variables);
         let exporter = Exporter::new(&config, &complete(resource, &config), metrics);
         Self { tracer: Tracer::new(live.map(TraceConfig::rules), exporter.clone()), exporter }

@@ -246,7 +246,7 @@ fn diff_compares_what_files_mean_and_exits_as_diff_does() {
         ),
         (
             "same.yaml",
-            "shop: {old: 1, open: true}\nserver:\n  governor: {token: one}\n  http: {guard: {timeout: 1s}, port: 1, host: 127.0.0.1}\n",
+            "shop: {old: 1, open: true}\nserver:\n  governor: {token: one}\n  http: {guard: {timeout: 1s}, port: 1}\n",
         ),
         (
             "b.toml",

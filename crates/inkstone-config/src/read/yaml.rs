@@ -18,6 +18,8 @@ const MOST_ALIASED: usize = 20_000;
 pub(super) fn read(text: &Text<'_>) -> Result<Table, Fault> {
     // Aliases are laid out in full while the text is read, so the limits must hold there already.
     let options = serde_saphyr::options! {
+        // They are of no use here, and the parser keeps only so many in a row.
+        emit_comments: false,
         budget: serde_saphyr::budget! { max_depth: MOST_DEPTH },
         alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MOST_ALIASED },
     };

@@ -101,3 +101,13 @@ fn editors_take_a_reference_where_the_reader_does() {
     let plain = kinds_schema(&[Kind::of::<Redis>("redis")]);
     assert_eq!(plain.pointer("/$defs/Redis/properties/pool_size/type").unwrap(), "integer");
 }
+
+#[test]
+fn a_comment_may_be_as_long_as_it_wants() {
+    let comment = "# one line of many\n".repeat(500);
+    for (name, text) in [("a.yaml", "cart:\n  size: 1\n"), ("a.toml", "[cart]\nsize = 1\n")] {
+        let (head, tail) = text.split_at(text.find('\n').map_or(0, |at| at + 1));
+        let problems = check_text(name, &format!("{comment}{head}{comment}{tail}{comment}"), &[]);
+        assert!(problems.is_empty(), "{name}: {problems}");
+    }
+}

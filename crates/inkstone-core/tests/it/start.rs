@@ -24,7 +24,11 @@ fn run(command: &mut Command, table: &str, env: &[(&str, &str)]) -> Output {
 
 /// The same in a terminal of its own, as util-linux makes one; what appears there.
 fn on_terminal(how: &str, table: &str, env: &[(&str, &str)]) -> String {
-    let program = example("start").display().to_string();
+    on_terminal_with("", how, table, env)
+}
+
+fn on_terminal_with(flags: &str, how: &str, table: &str, env: &[(&str, &str)]) -> String {
+    let program = format!("{} {flags}", example("start").display());
     let mut script = Command::new("script");
     script.args(["--quiet", "--return", "--command", &program, "/dev/null"]).env("START", how);
     let output = run(&mut script, table, env);
@@ -110,5 +114,18 @@ fn on_a_terminal_a_panic_at_the_start_looks_like_any_other_start_error() {
     let shown = on_terminal("build panics", "", &[("NO_COLOR", "1")]);
     for part in ["error: pool `pool.main`", "the driver met what it cannot be", "INK3003"] {
         assert!(shown.contains(part), "no {part} in\n{shown}");
+    }
+}
+
+#[test]
+fn the_version_has_every_fact_of_the_build_in_colours_only_where_they_are_wanted() {
+    let shown = on_terminal_with("--version", "", "", &[]);
+    assert!(shown.contains("\u{1b}[32mcommit"), "{shown:?}");
+    let plain = on_terminal_with("--version", "", "", &[("NO_COLOR", "1")]);
+    assert!(!plain.contains('\u{1b}'), "{plain:?}");
+    for part in
+        ["inkstone-core ", "commit ", "branch ", "tag ", "built ", " by ", " on ", "rustc ", "inkstone "]
+    {
+        assert!(plain.contains(part), "no {part} in\n{plain}");
     }
 }

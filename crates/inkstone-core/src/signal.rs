@@ -1,5 +1,6 @@
 //! What tells a service to stop.
 
+use futures::FutureExt;
 use inkstone_config::{Code, Fault};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -71,8 +72,13 @@ impl Signals {
     pub(crate) async fn stop(&mut self) -> Stop {
         let asked = self.asked.clone();
         let stop = tokio::select! {
-            stop = self.signal() => stop,
-            () = asked.cancelled() => return Stop::Terminated,
+            stop = self.signal() => Some(stop),
+            () = asked.cancelled() => None,
+        };
+        let Some(stop) = stop else {
+            // What asks may itself have been told by the signal that waits here: it must not count twice.
+            self.told = self.signal().now_or_never().is_some();
+            return Stop::Terminated;
         };
         self.told = true;
         stop

@@ -24,7 +24,7 @@ fn a_run_leaves_a_record_and_all_its_lines_name_it() {
     let ended = run(&["--job=echo"]);
     let line = ended.log.iter().find(|line| line.contains("job ended")).expect("a record");
     let record: serde_json::Value = serde_json::from_str(line).unwrap();
-    let (run, job) = (&record["span"]["run"], &record["span"]["job"]);
+    let (run, job) = (&record["run"], &record["job"]);
     assert_eq!((record["outcome"].as_str(), job.as_str()), (Some("ok"), Some("echo")), "{line}");
     assert!(record["after"].is_string() && run.as_str().is_some_and(|id| id.len() == 16), "{line}");
 }

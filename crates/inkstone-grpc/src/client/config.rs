@@ -15,9 +15,9 @@ pub struct GrpcClientConfig {
     pub addr: Target,
     /// How calls are spread over the endpoints.
     pub balance: Policy,
-    /// Whether the service does not start without an endpoint to call.
-    pub required: bool,
-    /// Longest time a call waits for an endpoint, if its own deadline is not earlier; with `required`, so does the start.
+    /// Whether the start waits for an endpoint to call, for as long as `ready_timeout`, and fails without one.
+    pub connect_at_start: bool,
+    /// Longest time a call waits for an endpoint, if its own deadline is not earlier; with `connect_at_start`, so does the start.
     pub ready_timeout: Dur,
     /// Longest time to connect to one endpoint.
     pub connect_timeout: Dur,
@@ -49,7 +49,7 @@ impl Default for GrpcClientConfig {
             addr: Target::default(),
             balance: Policy::default(),
             // services of one system start in any order
-            required: false,
+            connect_at_start: false,
             ready_timeout: Dur::from_secs(10),
             connect_timeout: Dur::from_secs(1),
             keep_alive: KeepAlive::default(),

@@ -82,7 +82,7 @@ impl GrpcClient {
         }
         let message = format!("{}; waited {within}", self.inner.links.why());
         let hint = format!(
-            "start what is called, correct {name}.addr, or do not require it: {name}.required = false",
+            "start what is called, correct {name}.addr, or do not wait for it: {name}.connect_at_start = false",
             name = cx.name
         );
         Err(cx.fault(Code::ConnectFailed, message).target(&config.addr).hint(hint).into())
@@ -99,7 +99,7 @@ impl Component for GrpcClient {
         let resolution =
             resolvers.resolve(&settings.addr).map_err(|error| unresolvable(&error, &settings.addr, &cx))?;
         let client = Self::start(&config, &cx, resolution);
-        if settings.required {
+        if settings.connect_at_start {
             client.required(&settings, &cx).await?;
         }
         Ok(client)

@@ -91,7 +91,8 @@ async fn the_app_closes_it_when_it_stops() {
     let app = App::from_toml(
         "t.toml",
         &format!("app.drain = \"0s\"\n[sqlite.goods]\naddr = \"{}\"", file.display()),
-    );
+    )
+    .keep_running();
     let sqlite = app.load::<Sqlite>("sqlite.goods").build().await.unwrap();
     app.handle().stop();
     app.run().await.unwrap();

@@ -49,6 +49,6 @@ pub use lease::{Claim, LeaseStore, Leases, Tenure, Token};
 pub use listen::backlog;
 pub use load::{Loader, Section};
 pub use optional::Optional;
-pub use panics::{Caught, Edge, Panicked};
+pub use panics::{Catcher, Caught, Edge, Panicked};
 pub use table::Table;
 pub use tls::{ClientAuth, MinVersion, ServerTls, TlsConfig};

@@ -158,6 +158,7 @@ async fn stop_gracefully(
     match stop {
         Stop::Forced => {
             tracing::warn!("told to stop at once: what is in flight is cut off");
+            *servers = Servers::default();
             handle.0.stop.cancel();
             handle.0.stop_last.cancel();
             return;

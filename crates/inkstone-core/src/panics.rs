@@ -12,8 +12,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use inkstone_config::{Code, Fault};
-use inkstone_observe::trace;
-use inkstone_observe::{Metrics, names};
+use inkstone_observe::{Metrics, names, trace};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 
@@ -142,6 +141,12 @@ thread_local! {
 }
 
 impl AppHandle {
+    /// Catches panics of the user's code in `part` of the app, for code that is called often.
+    #[must_use]
+    pub fn catcher(&self, edge: Edge, part: impl Into<Arc<str>>) -> Catcher {
+        Catcher { place: Arc::new(Place { edge, part: part.into() }), panics: self.0.panics.clone() }
+    }
+
     /// Runs `work`, the user's code in `part` of the app; a panic in it is logged and counted, and returned.
     ///
     /// ```
@@ -155,45 +160,51 @@ impl AppHandle {
     /// # });
     /// ```
     pub fn caught<F: Future>(&self, edge: Edge, part: impl Into<Arc<str>>, work: F) -> Caught<F> {
-        let place = Arc::new(Place { edge, part: part.into() });
-        Caught { work: Box::pin(work), place, panics: self.0.panics.clone() }
+        self.catcher(edge, part).run(work)
+    }
+}
+
+/// Catches, logs and counts the panics of one part of an app. A handle.
+#[derive(Debug, Clone)]
+pub struct Catcher {
+    place: Arc<Place>,
+    panics: Panics,
+}
+
+impl Catcher {
+    /// Runs `work`; a panic in it is returned.
+    pub fn run<F: Future>(&self, work: F) -> Caught<F> {
+        Caught { work, catcher: self.clone() }
     }
 
-    /// [`caught`](Self::caught) for code that does not wait.
+    /// [`run`](Self::run) for code that does not wait.
     ///
     /// # Errors
     /// When it panicked.
-    pub fn caught_now<T>(
-        &self,
-        edge: Edge,
-        part: &Arc<str>,
-        work: impl FnOnce() -> T,
-    ) -> Result<T, Panicked> {
-        here(&Arc::new(Place { edge, part: part.clone() }), &self.0.panics, work)
+    pub fn now<T>(&self, work: impl FnOnce() -> T) -> Result<T, Panicked> {
+        let outer = HERE.replace(Some(self.place.clone()));
+        let done = catch_unwind(AssertUnwindSafe(work));
+        HERE.replace(outer);
+        done.map_err(|payload| self.panics.caught(&self.place, payload.as_ref()))
     }
 }
 
-fn here<T>(place: &Arc<Place>, panics: &Panics, work: impl FnOnce() -> T) -> Result<T, Panicked> {
-    let outer = HERE.replace(Some(place.clone()));
-    let done = catch_unwind(AssertUnwindSafe(work));
-    HERE.replace(outer);
-    done.map_err(|payload| panics.caught(place, payload.as_ref()))
-}
-
-/// Work whose panics are caught, from [`AppHandle::caught`].
-#[must_use = "a future does nothing until it is awaited"]
-pub struct Caught<F> {
-    work: Pin<Box<F>>,
-    place: Arc<Place>,
-    panics: Panics,
+pin_project_lite::pin_project! {
+    /// Work whose panics are caught, from [`Catcher::run`].
+    #[must_use = "a future does nothing until it is awaited"]
+    pub struct Caught<F> {
+        #[pin]
+        work: F,
+        catcher: Catcher,
+    }
 }
 
 impl<F: Future> Future for Caught<F> {
     type Output = Result<F::Output, Panicked>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        match here(&this.place, &this.panics, || this.work.as_mut().poll(cx)) {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        match this.catcher.now(|| this.work.poll(cx)) {
             Ok(polled) => polled.map(Ok),
             Err(panicked) => Poll::Ready(Err(panicked)),
         }
@@ -202,7 +213,7 @@ impl<F: Future> Future for Caught<F> {
 
 impl<F> fmt::Debug for Caught<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Caught").field("place", &self.place).finish_non_exhaustive()
+        f.debug_struct("Caught").field("catcher", &self.catcher).finish_non_exhaustive()
     }
 }
 

@@ -9,19 +9,20 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use futures::FutureExt;
 use inkstone_config::{Code, Live};
-use inkstone_core::{Bound, Cx, Error, Load, Phase, Section, Server, backlog};
+use inkstone_core::{Bound, Cx, Edge, Error, Load, Phase, Section, Server, backlog};
 use inkstone_guard::GuardLayer;
 use inkstone_observe::Protocol;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tower::layer::layer_fn;
 use tower::util::{MapRequestLayer, MapResponseLayer};
 
 use crate::capture;
 use crate::config::HttpServerConfig;
 use crate::connection::Connections;
 use crate::ending;
-use crate::panics;
+use crate::panics::Catching;
 use crate::protocol::Http;
 use crate::routes;
 
@@ -52,11 +53,14 @@ impl HttpServer {
         let max_body = config.max_body.as_usize();
         // Cloned for each request, which must not take the token's lock.
         let streams_end = Arc::new(streams_end);
+        let app = self.cx.app();
+        let handlers = app.catcher(Edge::Handler, self.cx.name.clone());
+        let streams = app.catcher(Edge::Stream, self.cx.name.clone());
         self.routes
             .clone()
             .layer(DefaultBodyLimit::max(max_body))
-            .layer(panics::layer())
-            .layer(MapResponseLayer::new(move |response| ending::streams(response, &streams_end)))
+            .layer(layer_fn(move |inner| Catching { inner, catcher: handlers.clone() }))
+            .layer(MapResponseLayer::new(move |response| ending::streams(response, &streams_end, &streams)))
             .layer(MapRequestLayer::new(capture::request))
             .layer(MapResponseLayer::new(capture::response))
             .layer(GuardLayer::new(guard, Http))

@@ -43,16 +43,6 @@ pub(crate) struct Failed {
     pub(crate) why: String,
 }
 
-impl Failed {
-    /// What a panic said.
-    pub(crate) fn panic(panic: &(dyn std::any::Any + Send)) -> Self {
-        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-        let why =
-            text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic".to_owned());
-        Self { code: "panic", why }
-    }
-}
-
 impl fmt::Display for Failed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.why)

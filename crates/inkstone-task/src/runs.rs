@@ -1,13 +1,11 @@
 //! The runs of one schedule: each is started, guarded, counted and logged here.
 
 use std::collections::VecDeque;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 
-use futures::FutureExt;
 use futures::future::BoxFuture;
-use inkstone_core::{Cx, Error, Token};
+use inkstone_core::{Cx, Edge, Error, Token};
 use inkstone_guard::{CallError, Guard};
 use jiff::Zoned;
 use tokio::task::JoinSet;
@@ -105,13 +103,11 @@ async fn once(cx: Cx, guard: Guard, work: Work, run: Run) {
     let count = |outcome| cx.app().metrics().task_runs(&run.name, outcome, 1);
     let began = Instant::now();
     tracing::info!(name = %run.name, run = %run.id, due = %run.due, token = ?run.token.map(|token| token.0), "run started");
+    let catcher = cx.app().catcher(Edge::Cron, run.name.clone());
     let attempt = || async {
-        match AssertUnwindSafe(async { work(run.clone()).await }).catch_unwind().await {
+        match catcher.run(async { work(run.clone()).await }).await {
             Ok(result) => result.map_err(|error| Failed { code: "failed", why: error.to_string() }),
-            Err(panic) => {
-                inkstone_observe::trace::panicked(panic.as_ref());
-                Err(Failed::panic(panic.as_ref()))
-            }
+            Err(panicked) => Err(Failed { code: "panic", why: panicked.to_string() }),
         }
     };
     let result = tokio::select! {

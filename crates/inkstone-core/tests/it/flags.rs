@@ -109,7 +109,6 @@ fn help_lists_every_flag_and_its_variable() {
 #[test]
 fn without_watching_a_changed_file_changes_nothing() {
     let mut life = Life::start(GOOD, &["--watch=false"]);
-    life.wait_for("serving");
     let line = life.wait_for_log("\"message\":\"ready\"");
     assert!(line.contains("\"watching\":false"), "{line}");
     life.signal("TERM");

@@ -75,7 +75,7 @@ async fn panics_are_counted_where_they_are_caught() {
         if polls < 3 { std::task::Poll::Pending } else { std::task::Poll::Ready(polls) }
     });
     assert_eq!(app.caught(Edge::Task, "count", patient).await, Ok(3));
-    assert_eq!(app.caught_now(Edge::Stream, &"s".into(), || 5), Ok(5));
+    assert_eq!(app.catcher(Edge::Stream, "s").now(|| 5), Ok(5));
     let metrics = app.metrics().encode();
     assert!(metrics.contains("inkstone_panic_total{where=\"handler\"} 2"), "{metrics}");
     assert!(!metrics.contains("where=\"task\""), "{metrics}");

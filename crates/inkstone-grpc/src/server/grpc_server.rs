@@ -25,7 +25,7 @@ use crate::server::config::GrpcServerConfig;
 use crate::server::health;
 use crate::server::methods::Methods;
 use crate::server::opening::Opening;
-use crate::server::serving::Serve;
+use crate::server::serving::{Catching, Serve};
 
 /// How often an idle connection is asked whether it still lives, and how long it may take to say so.
 const PING: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(10));
@@ -147,7 +147,7 @@ impl Server for GrpcServer {
         let streams_end = Arc::new(CancellationToken::new());
         let grace = self.config.map(|config| config.stream_grace);
         let grace = after_grace(stopping.clone(), grace, streams_end.clone());
-        let serving = transport(&config, guard, methods, streams_end)
+        let serving = transport(&config, guard, methods, streams_end, Catching::new(&self.cx))
             .add_routes(self.routes.routes())
             // The end of what comes in is its signal to stop.
             .serve_with_incoming_shutdown(incoming(listener, stopping), std::future::pending());
@@ -197,9 +197,10 @@ fn transport(
     guard: GuardLayer<Serving>,
     methods: Arc<Methods>,
     streams_end: Arc<CancellationToken>,
+    catching: Catching,
 ) -> tonic::transport::Server<impl Layer<tonic::service::Routes, Service = Guarded> + Clone + use<>> {
     let layer = tower::layer::layer_fn(move |routes| {
-        guard.layer(Serve::new(routes, methods.clone(), streams_end.clone()))
+        guard.layer(Serve::new(routes, methods.clone(), streams_end.clone(), catching.clone()))
     });
     let transport = tonic::transport::Server::builder()
         .http2_keepalive_interval(Some(PING.0))

@@ -13,3 +13,4 @@ pub(crate) use cut::Cut;
 pub use grpc_server::GrpcServer;
 pub(crate) use grpc_server::is_own;
 pub(crate) use methods::Methods;
+pub(crate) use serving::panicked;

@@ -102,6 +102,17 @@ impl Service<http::Request<Body>> for Echo {
                     });
                     grpc.server_streaming(stall, request).await
                 }
+                // one message, and then a panic
+                "/test.v1.Echo/Fall" => {
+                    let fall = service_fn(|request: Request<Text>| async move {
+                        let more = tokio_stream::iter([0, 1]).map(move |message| {
+                            assert!(message == 0, "on purpose");
+                            Ok(Text { text: request.get_ref().text.clone() })
+                        });
+                        Ok::<_, Status>(Response::new(Box::pin(more) as Messages))
+                    });
+                    grpc.server_streaming(fall, request).await
+                }
                 // messages without end, as fast as they are taken
                 "/test.v1.Echo/Ever" => {
                     let ever = service_fn(|request: Request<Text>| async move {

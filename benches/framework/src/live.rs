@@ -16,6 +16,7 @@ pub(crate) fn run(rounds: u32) -> Value {
     let (live, _adjust) = Live::adjustable(GuardConfig::default());
     let [arc, guarded, full, live] = nanos(
         rounds,
+        200_000,
         [
             ("Arc, cloned", &mut || drop(black_box(plain.clone()))),
             ("arc-swap, load", &mut || drop(black_box(swapped.load()))),

@@ -4,22 +4,20 @@ use std::time::{Duration, Instant};
 
 use anstream::println;
 
-/// How often something small is done in one round.
-const TIMES: u32 = 200_000;
-
 /// One contender: its name, and what it does once.
 pub(crate) type Contender<'a> = (&'static str, &'a mut dyn FnMut());
 
-/// The median time of each contender for doing its work once, in nanoseconds. Their rounds are interleaved.
-pub(crate) fn nanos<const N: usize>(rounds: u32, mut contenders: [Contender<'_>; N]) -> [f64; N] {
+/// The median time of each contender for doing its work once, in nanoseconds. It does so `times` in each round, and their
+/// rounds are interleaved.
+pub(crate) fn nanos<const N: usize>(rounds: u32, times: u32, mut contenders: [Contender<'_>; N]) -> [f64; N] {
     let mut figures = [const { Vec::new() }; N];
     for _ in 0..rounds {
         for (figures, (_, work)) in figures.iter_mut().zip(&mut contenders) {
             let started = Instant::now();
-            for _ in 0..TIMES {
+            for _ in 0..times {
                 work();
             }
-            figures.push(started.elapsed().as_nanos() as f64 / f64::from(TIMES));
+            figures.push(started.elapsed().as_nanos() as f64 / f64::from(times));
         }
     }
     let medians = figures.map(median);

@@ -30,10 +30,7 @@ pub(crate) fn run(rounds: u32) -> anyhow::Result<Value> {
     reason = "there is no runtime, and asking without a pause would slow what is measured"
 )]
 fn once() -> anyhow::Result<Duration> {
-    // Both at once, or they might be the same.
-    let free = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
-    let (http, governor) = (free()?, free()?);
-    let (http, governor) = (http.local_addr()?.port(), governor.local_addr()?.port());
+    let (http, governor) = free_ports()?;
     let program = std::env::current_exe()?;
     let started = Instant::now();
     let child = Command::new(program)
@@ -51,9 +48,17 @@ fn once() -> anyhow::Result<Duration> {
     Ok(started.elapsed())
 }
 
+/// Both at once, or they might be the same.
+fn free_ports() -> std::io::Result<(u16, u16)> {
+    let free = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+    let (first, second) = (free()?, free()?);
+    Ok((first.local_addr()?.port(), second.local_addr()?.port()))
+}
+
 fn ready(port: u16) -> bool {
     let asked = || -> std::io::Result<String> {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+        stream.set_read_timeout(Some(Duration::from_secs(1)))?;
         stream.write_all(b"GET /ready HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;

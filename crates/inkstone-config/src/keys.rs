@@ -150,7 +150,7 @@ fn unit(view: &View<'_>, variants: &[View<'_>]) -> Option<&'static str> {
 }
 
 /// The texts of an enum, each with its sentence.
-fn allowed(view: &View<'_>, variants: &[View<'_>]) -> Vec<(String, String)> {
+fn allowed<'s>(view: &View<'s>, variants: &[View<'s>]) -> Vec<(String, String)> {
     let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let mut found = Vec::new();
     for shape in std::iter::once(view).chain(variants) {

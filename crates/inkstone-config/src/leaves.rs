@@ -1,6 +1,6 @@
 //! The single values of a table, for showing and comparing.
 
-use std::collections::BTreeMap;
+use std::{cmp::Ordering, collections::BTreeMap};
 
 use serde_json::Value;
 
@@ -66,11 +66,9 @@ fn collect(place: &Place<'_>, value: &Value, path: &mut Vec<String>, leaves: &mu
     let Place { view, node, telltale } = place;
     let sealed = node.is_some_and(|node| node.origin.source.sealed);
     let (secret, telltale) = (view.is_secret() || sealed, *telltale && !view.has_own_form());
-    // A single value has one shape; to ask which would take longer than all the rest.
-    let view = match value {
-        Value::Array(_) | Value::Object(_) => view.narrow(&Node::defaults(value.clone())),
-        _ => view.clone(),
-    };
+    // Mostly there is one shape; to ask which would take longer than all the rest.
+    let varied = view.has_variants() && (value.is_array() || value.is_object());
+    let view = if varied { view.narrow(&Node::defaults(value.clone())) } else { view.clone() };
     match value {
         Value::Object(map) if !map.is_empty() => {
             for (key, value) in map {
@@ -149,11 +147,19 @@ fn raw(node: &Node) -> String {
 
 /// The keys whose values differ, and whether each applies without a restart.
 pub(crate) fn changes<'l>(before: &'l Leaves, after: &'l Leaves) -> Vec<(&'l str, bool)> {
-    let mark = |leaves: &'l Leaves, key: &str| leaves.get(key).map(|leaf| &leaf.mark);
-    let mut keys: Vec<_> = before.keys().chain(after.keys()).map(String::as_str).collect();
-    keys.sort_unstable();
-    keys.dedup();
-    keys.retain(|key| mark(before, key) != mark(after, key));
-    let live = |key: &str| after.get(key).or_else(|| before.get(key)).is_some_and(|leaf| leaf.live);
-    keys.into_iter().map(|key| (key, live(key))).collect()
+    let mut changed = Vec::new();
+    let (mut old, mut new) = (before.iter().peekable(), after.iter().peekable());
+    // Both are in the order of their keys.
+    loop {
+        let order = match (old.peek(), new.peek()) {
+            (Some((old, _)), Some((new, _))) => old.cmp(new),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (None, None) => return changed,
+        };
+        let (was, is) = (old.next_if(|_| order.is_le()), new.next_if(|_| order.is_ge()));
+        if was.map(|(_, leaf)| &leaf.mark) != is.map(|(_, leaf)| &leaf.mark) {
+            changed.extend(is.or(was).map(|(key, leaf)| (key.as_str(), leaf.live)));
+        }
+    }
 }

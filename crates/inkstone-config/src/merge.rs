@@ -23,8 +23,11 @@ pub(crate) fn over(view: &View<'_>, base: Node, top: Node) -> Node {
 
 fn tables(view: &View<'_>, mut below: Table, above: Table, origin: &crate::Origin) -> Table {
     // The shape is decided by both: the tag may stand in one layer and the rest in another.
-    let tags = below.iter().chain(&above).map(|(key, entry)| (key.clone(), shallow(entry))).collect();
-    let view = view.narrow(&Node::new(Data::Table(tags), origin.clone()));
+    let tags = || below.iter().chain(&above).map(|(key, entry)| (key.clone(), shallow(entry))).collect();
+    let view = match view.has_variants() {
+        true => view.narrow(&Node::new(Data::Table(tags()), origin.clone())),
+        false => view.clone(),
+    };
     for (key, entry) in above {
         let value = match (below.remove(&key), view.step(&key)) {
             (Some(base), Some(view)) => over(&view, base.value, entry.value),

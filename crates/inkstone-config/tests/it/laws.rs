@@ -122,9 +122,9 @@ proptest! {
 struct Vault {
     word: Secret,
     size: u32,
-    inner: Option<Box<Vault>>,
-    list: Vec<Vault>,
-    named: BTreeMap<String, Vault>,
+    inner: Option<Box<Self>>,
+    list: Vec<Self>,
+    named: BTreeMap<String, Self>,
     words: Vec<Secret>,
     choice: Option<Choice>,
 }

@@ -105,9 +105,15 @@ impl Service<http::Request<Body>> for Echo {
                 // one message, and then a panic
                 "/test.v1.Echo/Fall" => {
                     let fall = service_fn(|request: Request<Text>| async move {
-                        let more = tokio_stream::iter([0, 1]).map(move |message| {
-                            assert!(message == 0, "on purpose");
-                            Ok(Text { text: request.get_ref().text.clone() })
+                        let more = tokio_stream::iter([0, 1]).then(move |message| {
+                            let text = request.get_ref().text.clone();
+                            async move {
+                                if message == 1 {
+                                    tokio::task::yield_now().await; // the first goes out while there is nothing more
+                                    panic!("on purpose");
+                                }
+                                Ok(Text { text })
+                            }
                         });
                         Ok::<_, Status>(Response::new(Box::pin(more) as Messages))
                     });

@@ -27,7 +27,7 @@ pub use export::Exporter;
 pub use headers::{Incoming, extract, inject};
 pub use ids::{HexId, TraceIds};
 pub use sampler::Ratio;
-pub use span::{Span, SpanKind, event, exception, fail, panicked, set, span};
+pub use span::{Span, SpanKind, event, exception, fail, set, span};
 pub use state::TraceState;
 pub use tracer::{Rules, Tracer};
 pub use value::Value;

@@ -1,6 +1,5 @@
 //! Spans: one call or one piece of work, from its beginning to its end.
 
-use std::any::Any;
 use std::borrow::Cow;
 use std::future::Future;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -131,16 +130,6 @@ pub fn fail(why: impl Into<Cow<'static, str>>) {
 /// Notes an error or a panic that ended the work at hand, and marks its span as failed.
 pub fn exception(kind: &'static str, message: &str) {
     with_current(|context| context.exception(kind, message));
-}
-
-/// Notes a panic that ended the work at hand, and marks its span as failed.
-pub fn panicked(panic: &(dyn Any + Send)) {
-    let message = match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
-        (Some(message), _) => message,
-        (None, Some(message)) => message.as_str(),
-        (None, None) => "a panic without a message",
-    };
-    exception("panic", message);
 }
 
 impl Span {

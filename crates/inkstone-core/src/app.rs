@@ -3,7 +3,6 @@
 use std::fmt;
 use std::panic::Location;
 
-use clap::Parser;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use inkstone_config::{Config, Live, Settings, Sources};
@@ -22,7 +21,15 @@ use crate::lifecycle;
 use crate::load::Section;
 use crate::sockets::Sockets;
 
-/// A service: load components, put servers and jobs on it, run it.
+/// A service: load components, put servers and jobs on it, run it. [`main`](crate::main()) makes it from the process's
+/// command line and environment.
+///
+/// Loading does not fail: what is wrong with the configuration is reported by the first `build`, or by `run`.
+///
+/// With `--check` the service ends there, before anything is touched. A table that nothing has read is an error in
+/// `run`. At a `build`, where more may be loaded later, it is one only if it must be misspelt: its first word is
+/// almost that of a table that was loaded (`[reids.cart]`), or its key almost one that is loaded and is not there.
+/// The others are warnings. So load all tables before the first `build`.
 ///
 /// ```
 /// use inkstone_core::App;
@@ -57,21 +64,6 @@ pub(crate) struct ServerEntry {
 }
 
 impl App {
-    /// An app from the process's command line and environment. [`main`](crate::main()) does this for a service.
-    /// Its configuration is files; remote sources take [`Main`](crate::Main).
-    ///
-    /// Nothing fails here: what is wrong with the configuration is reported by the first `build`, or by `run`.
-    ///
-    /// With `--check` the service ends there, before anything is touched. A table that nothing has read is an error in
-    /// `run`. At a `build`, where more may be loaded later, it is one only if it must be misspelt: its first word is
-    /// almost that of a table that was loaded (`[reids.cart]`), or its key almost one that is loaded and is not there.
-    /// The others are warnings. So load all tables before the first `build`.
-    pub fn new(build: BuildInfo) -> Self {
-        let flags = Flags::parse();
-        let sources = flags.sources(Sources::new());
-        Self::from_flags(build, flags, sources, Sockets::of_process())
-    }
-
     /// An app from a text, for tests. Neither command line nor environment are looked at. The name's ending says
     /// whether the text is TOML, YAML or JSON.
     pub fn from_toml(name: &str, text: &str) -> Self {

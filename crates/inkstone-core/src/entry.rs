@@ -127,7 +127,8 @@ impl Main {
             Err(error) => return report(&error.into()),
         };
         let result = runtime.block_on(async {
-            let sources = flags.sources(sources);
+            let sources =
+                panics::before_the_app(|| flags.sources(sources)).map_err(|panicked| panicked.fault())?;
             sources.fetch().await;
             let app = App::from_flags(build, flags, sources, sockets);
             let handle = app.handle().clone();

@@ -49,7 +49,7 @@ impl<C: Component> Loader<C> {
     /// # Errors
     /// The first `build` of an app returns every problem of the configuration that loading has found, all at once;
     /// then, whatever kept this component from starting. With `--check` it stops here, before anything is touched:
-    /// see [`App::new`](crate::App::new).
+    /// see [`App`](crate::App).
     pub async fn build(self) -> Result<C, Error> {
         self.cx.app().begin_building()?;
         let component = self.attempts().await.map_err(|error| match *self.required.get() {

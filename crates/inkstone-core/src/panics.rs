@@ -217,6 +217,12 @@ impl<F> fmt::Debug for Caught<F> {
     }
 }
 
+/// Runs the user's code before there is an app to count its panics.
+pub(crate) fn before_the_app<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
+    catch_unwind(AssertUnwindSafe(work))
+        .map_err(|payload| Panicked { message: said(payload.as_ref()), location: LAST.take() })
+}
+
 /// The panic hook of a service: one structured line with a backtrace instead of Rust's text. The count is for panics
 /// that reach no edge; it is there once the app is.
 pub(crate) fn install() -> Arc<OnceLock<Panics>> {

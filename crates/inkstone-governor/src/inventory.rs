@@ -121,23 +121,26 @@ fn variable(name: &str, value: &str) -> String {
     if shown || value.is_empty() { value.to_owned() } else { MASK.to_owned() }
 }
 
-/// Arguments: files and names of jobs are shown, what is given to a key is not.
+/// Arguments: files and names of jobs are shown; what is given to a key or a job is not, nor any address.
 fn masked(arguments: &[String]) -> Vec<String> {
     let mut shown = Vec::with_capacity(arguments.len());
     for argument in arguments {
         let text = match argument.split_once('=') {
+            Some((flag, value)) if value.contains("://") && flag.starts_with("--") && flag != "--set" => {
+                format!("{flag}={MASK}")
+            }
             Some(("--config" | "--job", _)) => argument.clone(),
-            Some((flag @ ("--set" | "--data" | "--header"), rest)) => match rest.split_once('=') {
+            Some((flag @ ("--set" | "--job-header"), rest)) => match rest.split_once('=') {
                 Some((key, _)) => format!("{flag}={key}={MASK}"),
                 None => format!("{flag}={MASK}"),
             },
-            Some((key, _)) => format!("{key}={MASK}"),
-            None if argument.contains("://") => MASK.to_owned(),
-            None => argument.clone(),
+            Some((key, _)) if !key.contains("://") => format!("{key}={MASK}"),
+            _ if argument.contains("://") => MASK.to_owned(),
+            _ => argument.clone(),
         };
         // The word after such a flag is its value, whatever it looks like.
         let after = shown.last().is_some_and(|flag: &String| {
-            flag.starts_with('-') && !flag.contains('=') && telltale(flag) || flag == "--data"
+            flag.starts_with('-') && !flag.contains('=') && telltale(flag) || flag == "--job-data"
         });
         shown.push(if after { MASK.to_owned() } else { text });
     }
@@ -171,9 +174,16 @@ mod tests {
             "--set=a.b=hunter2",
             "--password",
             "hunter2",
-            "--data",
+            "--job-data",
             "hunter2",
+            "--job-data=hunter2",
+            "--job-header=authorization=hunter2",
+            "--job-header",
+            "authorization=hunter2",
             "redis://:hunter2@h",
+            "etcd://shop:hunter2@h/a=b",
+            "--config=a.toml,etcd://shop:hunter2@h/k",
+            "--set=redis.addr=redis://:hunter2@h",
         ];
         let shown = masked(&arguments.map(str::to_owned));
         assert_eq!(
@@ -188,9 +198,16 @@ mod tests {
                 "--set=a.b=***",
                 "--password",
                 "***",
-                "--data",
+                "--job-data",
                 "***",
-                "***"
+                "--job-data=***",
+                "--job-header=authorization=***",
+                "--job-header",
+                "authorization=***",
+                "***",
+                "***",
+                "--config=***",
+                "--set=redis.addr=***",
             ]
         );
     }

@@ -12,14 +12,21 @@ use crate::audit;
 use crate::governor::State;
 use crate::problem::{Answer, Body, Problem, read};
 
+/// For how long levels are in force that came without `for`: nobody has to remember to take them back.
+const FOR: Dur = Dur::from_secs(15 * 60);
+
 /// What is to be in force.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wanted {
     levels: String,
-    /// For how long; without it until it is reset or the process ends.
-    #[serde(default, rename = "for")]
-    time: Option<Dur>,
+    /// For how long; with `0s` until it is reset or the process ends.
+    #[serde(default = "default_time", rename = "for")]
+    time: Dur,
+}
+
+fn default_time() -> Dur {
+    FOR
 }
 
 pub(crate) async fn show(Extract(state): Extract<State>) -> Answer<Json<LogLevels>> {
@@ -41,9 +48,10 @@ pub(crate) async fn set(
     }
     // Nobody takes his own traces out of the log. The last word on a target counts.
     levels = format!("{levels},{}=info", audit::TARGET);
-    state.app.logs().set(&levels, time.map(|time| *time)).map_err(Problem::bad)?;
+    let limit = (!time.is_zero()).then_some(*time);
+    state.app.logs().set(&levels, limit).map_err(Problem::bad)?;
     let after = status(&state)?;
-    let until = time.map(|time| format!(" for {time}")).unwrap_or_default();
+    let until = if limit.is_some() { format!(" for {time}") } else { " until reset".to_owned() };
     audit::changed(&caller, "log levels", before.levels, format_args!("{}{until}", after.levels));
     Ok(Json(after))
 }

@@ -63,6 +63,7 @@ pub(crate) async fn config(Extract(state): Extract<State>) -> Json<Value> {
         "rejected": rejected,
         "pending_restart": status.pending_restart,
         "reloads": status.reloads,
+        "watch": status.watch.to_json(),
         "effective": settings.effective().iter().map(Effective::to_json).collect::<Vec<_>>(),
     }))
 }

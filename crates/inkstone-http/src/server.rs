@@ -15,6 +15,7 @@ use inkstone_observe::Protocol;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tower::ServiceBuilder;
 use tower::layer::layer_fn;
 use tower::util::{MapRequestLayer, MapResponseLayer};
 
@@ -56,14 +57,15 @@ impl HttpServer {
         let app = self.cx.app();
         let handlers = app.catcher(Edge::Handler, self.cx.name.clone());
         let streams = app.catcher(Edge::Stream, self.cx.name.clone());
-        self.routes
-            .clone()
-            .layer(DefaultBodyLimit::max(max_body))
-            .layer(layer_fn(move |inner| Catching { inner, catcher: handlers.clone() }))
-            .layer(MapResponseLayer::new(move |response| ending::streams(response, &streams_end, &streams)))
-            .layer(MapRequestLayer::new(capture::request))
-            .layer(MapResponseLayer::new(capture::response))
+        // As one layer: a router boxes its services and their futures anew for each that it is given.
+        let around = ServiceBuilder::new()
             .layer(GuardLayer::new(guard, Http))
+            .layer(MapResponseLayer::new(capture::response))
+            .layer(MapRequestLayer::new(capture::request))
+            .layer(MapResponseLayer::new(move |response| ending::streams(response, &streams_end, &streams)))
+            .layer(layer_fn(move |inner| Catching { inner, catcher: handlers.clone() }))
+            .layer(DefaultBodyLimit::max(max_body));
+        self.routes.clone().layer(around)
     }
 }
 

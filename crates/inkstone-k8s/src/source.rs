@@ -14,7 +14,7 @@ use kube::runtime::watcher::{self, Event, watcher};
 use serde::de::DeserializeOwned;
 
 use crate::api::{Access, Api, chain};
-use crate::follow::{WAITS, spread, status};
+use crate::follow::{Held, WAITS, spread, status, watching};
 use crate::object::{Kind, Object};
 
 /// The source of `k8s://…`, which reaches the Kubernetes API as `kubectl` does, and takes the pod's own namespace where
@@ -73,23 +73,21 @@ impl RemoteSource for KubernetesSource {
 async fn follow(access: Access, object: Object, feed: Feed) {
     let mut wait = WAITS.0;
     loop {
+        let mut held = Held::default();
         let trouble = match access.connect().await {
-            Ok(api) => {
-                let ended = match object.kind {
-                    Kind::ConfigMap => watch::<ConfigMap>(&api, &object, &feed).await,
-                    Kind::Secret => watch::<Secret>(&api, &object, &feed).await,
-                };
-                if ended.listed {
-                    wait = WAITS.0;
-                }
-                ended.trouble
-            }
+            Ok(api) => match object.kind {
+                Kind::ConfigMap => watch::<ConfigMap>(&api, &object, &feed, &mut held).await,
+                Kind::Secret => watch::<Secret>(&api, &object, &feed, &mut held).await,
+            },
             // A file that is missing or broken stays so until somebody mends it.
             Err(error) => {
                 Trouble::new(error).hint("set KUBECONFIG, or run in a pod with a service account").lasting()
             }
         };
         feed.failed(trouble);
+        if held.proven() {
+            wait = WAITS.0;
+        }
         tokio::time::sleep(spread(wait)).await;
         wait = (wait * 2).min(WAITS.1);
     }
@@ -121,40 +119,39 @@ impl Holder for Secret {
     }
 }
 
-/// How a watch ended.
-struct Ended {
-    /// The API had listed the object before.
-    listed: bool,
-    trouble: Trouble,
-}
-
 /// Lists, then watches, until something fails; then all is begun anew, because only a new listing proves what is there.
-async fn watch<K: Holder>(api: &Api, object: &Object, feed: &Feed) -> Ended {
+async fn watch<K: Holder>(api: &Api, object: &Object, feed: &Feed, held: &mut Held) -> Trouble {
     let namespace = object.namespace.as_deref().unwrap_or(&api.default_namespace);
     let objects: Objects<K> = Objects::namespaced(api.client.clone(), namespace);
     // Of one name alone, so that a Role may be limited to it.
-    let config = watcher::Config::default().fields(&format!("metadata.name={}", object.name));
+    let config = watching().fields(&format!("metadata.name={}", object.name));
     let mut events = pin!(watcher(objects, config));
     let mut listed = None;
-    let mut any = false;
     while let Some(event) = events.next().await {
         match event {
             Ok(Event::Init) => listed = None,
             Ok(Event::InitApply(found)) => listed = Some(found),
             Ok(Event::InitDone) => {
-                any = true;
+                held.listed();
                 put(object, namespace, listed.take(), feed);
             }
-            Ok(Event::Apply(found)) => put(object, namespace, Some(found), feed),
-            Ok(Event::Delete(_)) => put::<K>(object, namespace, None, feed),
-            // The past that the watch would continue from is forgotten. The watcher lists again by itself.
-            Err(watcher::Error::WatchError(status)) if status.code == 410 => continue,
-            Err(error) => {
-                return Ended { listed: any, trouble: trouble(&error, object, namespace, &api.server) };
+            Ok(Event::Apply(found)) => {
+                held.changed();
+                put(object, namespace, Some(found), feed);
             }
+            Ok(Event::Delete(_)) => {
+                held.changed();
+                put::<K>(object, namespace, None, feed);
+            }
+            // The past that the watch would continue from is forgotten. The watcher lists again by itself, and at once:
+            // not for ever so.
+            Err(watcher::Error::WatchError(status)) if status.code == 410 => {
+                tokio::time::sleep(spread(WAITS.0)).await;
+            }
+            Err(error) => return trouble(&error, object, namespace, &api.server),
         }
     }
-    Ended { listed: any, trouble: Trouble::new(format_args!("the watch on {} ended", api.server)) }
+    Trouble::new(format_args!("the watch on {} ended", api.server))
 }
 
 fn put<K: Holder>(object: &Object, namespace: &str, found: Option<K>, feed: &Feed) {

@@ -81,3 +81,30 @@ async fn levels_are_set_for_a_time_and_revert_by_themselves_and_each_change_is_i
     assert!(!event.contains("letmein"), "{event}");
     service.stop().await.unwrap();
 }
+
+#[tokio::test]
+async fn levels_without_a_time_revert_too_unless_they_are_to_stay() {
+    let _turn = LOGS.lock().await;
+    log_file();
+    let service = Service::start("", "tokens = { berta = \"letmein\" }").await;
+    let (_, shown) = change(&service, Method::PUT, "letmein", "{\"levels\": \"debug\"}").await;
+    let left: Dur = shown["reverts_in"].as_str().unwrap_or_default().parse().unwrap();
+    let quarter = Duration::from_secs(15 * 60);
+    assert!(*left <= quarter && *left > quarter - Duration::from_secs(60), "{shown}");
+
+    let (_, shown) =
+        change(&service, Method::PUT, "letmein", "{\"levels\": \"debug\", \"for\": \"0s\"}").await;
+    assert!(
+        shown["levels"].as_str().unwrap().starts_with("debug") && shown["reverts_in"].is_null(),
+        "{shown}"
+    );
+    let (_, shown) = change(&service, Method::DELETE, "letmein", "").await;
+    assert_eq!(shown["levels"], "info");
+    let events = events_of("token berta");
+    let ends = ["for 15m", "until reset", "\"after\":\"info\""];
+    for (event, end) in events.iter().zip(ends) {
+        assert!(event.to_string().contains(end), "no {end} in {event}");
+    }
+    assert_eq!(events.len(), ends.len(), "{events:?}");
+    service.stop().await.unwrap();
+}

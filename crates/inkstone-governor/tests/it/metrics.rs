@@ -3,9 +3,10 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use inkstone_core::Edge;
 use inkstone_observe::names::{self, MetricKind};
 use inkstone_observe::trace::TraceIds;
-use inkstone_observe::{AllocatorStats, Outcome, Protocol, Recorder};
+use inkstone_observe::{AllocatorStats, LogControl, Outcome, Protocol, Recorder};
 
 use crate::{Service, client};
 
@@ -20,10 +21,15 @@ const PROTOCOLS: [Protocol; 6] = [
 
 /// A service that shows everything there is to show: a sampled call of each kind, and one method too many.
 async fn busy() -> Service {
-    let service = Service::start("", "\n[metrics]\nconnections = true\nmax_methods = 1").await;
+    let service = Service::start("", "\n[metrics]\nconnections = true\nmax_methods = 1\n[trace]\nendpoint = \"http://127.0.0.1:1\"\nratio = 0.0").await;
     let metrics = service.app.metrics();
     metrics.reloaded(true);
     metrics.allocator(|| AllocatorStats { allocated: Some(1), ..AllocatorStats::default() });
+    metrics.task_runs("cron.sweep", "ok", 1);
+    metrics.config_source("etcd://h/k", true);
+    crate::levels::log_file();
+    LogControl::current().register(metrics);
+    let _panicked = service.app.caught(Edge::Task, "broom", async { panic!("on purpose") }).await;
     for protocol in PROTOCOLS {
         let calls = Recorder::new(metrics, protocol, "any", "any.one".into(), "-", false);
         for name in ["say \"hi\"\\n", "one too many"] {
@@ -122,9 +128,7 @@ async fn everything_shown_is_in_the_list_of_names_and_everything_in_the_list_is_
             }
         }
     }
-    let always =
-        ["inkstone_config_info", "inkstone_calls_started", "process_cpu_seconds", "inkstone_tcp_connections"];
-    let missing: Vec<_> = always.iter().filter(|family| !shown.contains(*family)).collect();
+    let missing: Vec<_> = listed.keys().filter(|family| !shown.contains(&family.as_str())).collect();
     assert!(missing.is_empty(), "{missing:?} in\n{text}");
     service.stop().await.unwrap();
 }

@@ -106,6 +106,31 @@ async fn when_the_past_is_forgotten_everything_is_listed_again() {
     assert_eq!(listed.load(Ordering::SeqCst), 2);
 }
 
+/// Two seconds of an API whose watches end with this code, again and again: how often it was asked to list.
+async fn listed_in_two_seconds(watch: fn(usize) -> Vec<Value>) -> usize {
+    let fake = Fake { listed: Arc::default(), list: |_| slices(10, "127.1.0.1"), watch };
+    let dir = tempfile::tempdir().unwrap();
+    let listed = fake.listed.clone();
+    let mut catalog = follow(&fake.serve(dir.path()).await, "k8s:///catalog.shop:grpc");
+    expect(&mut catalog, &["127.1.0.1:9002"]).await;
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await; // the time in which it must not ask too often
+    listed.load(Ordering::SeqCst)
+}
+
+#[tokio::test]
+async fn an_api_that_lists_and_refuses_to_watch_is_asked_ever_less_often() {
+    let refused = |_| vec![json!({ "type": "ERROR", "object": status(403, "may not watch") })];
+    let listed = listed_in_two_seconds(refused).await;
+    assert!((2..=7).contains(&listed), "listed {listed} times in 2 s");
+}
+
+#[tokio::test]
+async fn an_api_that_forgets_at_once_is_not_asked_without_a_pause() {
+    let forgotten = |_| vec![json!({ "type": "ERROR", "object": status(410, "too old") })];
+    let listed = listed_in_two_seconds(forgotten).await;
+    assert!((2..=25).contains(&listed), "listed {listed} times in 2 s");
+}
+
 #[tokio::test]
 async fn an_account_without_the_right_is_told_which_right_it_needs() {
     let fake = Fake {

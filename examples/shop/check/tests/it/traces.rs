@@ -75,9 +75,14 @@ impl Shop {
     fn install(&self, name: &str, table: &str) {
         let log = self.dir.path().join(format!("{name}-install.log"));
         let parent = "traceparent=00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-        let args = ["--job=install,seed", "--job-header", parent];
+        let args = ["--job=install,seed", "--job-header", parent, "--job-header", "x-tenant=acme"];
         let status = self.command(name, table, &args, &log).status().unwrap();
-        assert!(status.success(), "{}", fs::read_to_string(log).unwrap());
+        let said = fs::read_to_string(log).unwrap();
+        assert!(status.success(), "{said}");
+        let of_job = |line: &str| {
+            line.contains("4bf92f3577b34da6a3ce929d0e0e4736") && line.contains("\"x-tenant\":\"acme\"")
+        };
+        assert!(said.lines().any(of_job), "the job's lines do not say whose they are: {said}");
     }
 }
 
@@ -165,9 +170,11 @@ async fn one_order_is_one_trace_in_every_log_and_at_the_collector() {
     for program in &mut programs {
         tokio::task::block_in_place(|| {
             let line = program.until("of the trace", |line| line["trace_id"] == trace.as_str());
-            assert!(line.to_string().contains("acme"), "{line}");
+            assert_eq!(line["x-tenant"], "acme", "{line}");
+            assert_eq!(line["span_id"].as_str().map(str::len), Some(16), "{line}");
         });
     }
+    unsampled(&mut programs, &collector, http).await;
 
     // At the collector: the request, its call, the call of that, and the statements.
     let deadline = Instant::now() + SOON;
@@ -206,6 +213,26 @@ async fn one_order_is_one_trace_in_every_log_and_at_the_collector() {
     for name in ["shop-catalog", "shop-orders", "shop-storefront"] {
         assert!(services.iter().any(|service| service == name), "{name} is not in {services:?}");
     }
+}
+
+/// A trace that its caller does not sample is in every log all the same, and not at the collector.
+async fn unsampled(programs: &mut [Program], collector: &Collector, http: u16) {
+    const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+    let answer = reqwest::Client::new()
+        .post(format!("http://127.0.0.1:{http}/api/orders"))
+        .header("traceparent", format!("00-{TRACE}-b7ad6b7169203331-00"))
+        .json(&json!({ "product_id": 1, "quantity": 1 }))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), 201);
+    for program in programs {
+        let line =
+            tokio::task::block_in_place(|| program.until("unsampled", |line| line["trace_id"] == TRACE));
+        assert_eq!(line["span_id"].as_str().map(str::len), Some(16), "{line}");
+    }
+    let sent = collector.spans(0).await;
+    assert!(sent.iter().all(|span| hex(&span.trace_id) != TRACE), "{sent:#?}");
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -3,12 +3,12 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use inkstone_core::Edge;
+use inkstone_core::{App, Edge, Error, JobInput};
 use inkstone_observe::names::{self, MetricKind};
 use inkstone_observe::trace::TraceIds;
 use inkstone_observe::{AllocatorStats, LogControl, Outcome, Protocol, Recorder};
 
-use crate::{Service, client};
+use crate::{Service, client, free_port};
 
 const PROTOCOLS: [Protocol; 6] = [
     Protocol::RpcServer,
@@ -21,7 +21,15 @@ const PROTOCOLS: [Protocol; 6] = [
 
 /// A service that shows everything there is to show: a sampled call of each kind, and one method too many.
 async fn busy() -> Service {
-    let service = Service::start("", "\n[metrics]\nconnections = true\nmax_methods = 1\n[trace]\nendpoint = \"http://127.0.0.1:1\"\nratio = 0.0").await;
+    let port = free_port();
+    let toml = format!(
+        "app.drain = \"200ms\"\n[patient.zero]\n[server.governor]\nport = {port}\n[metrics]\nconnections = true\nmax_methods = 1\n\
+         [trace]\nendpoint = \"http://127.0.0.1:1\"\nratio = 0.0\n"
+    );
+    let app = App::from_toml("t.toml", &toml).job_with("sweep", async |_: JobInput| Ok::<_, Error>(()));
+    let service = Service::run(app, port).await;
+    let swept = client().post(format!("http://{}/jobs/sweep", service.address)).body("{}").send().await;
+    assert_eq!(swept.unwrap().status(), 200);
     let metrics = service.app.metrics();
     metrics.reloaded(true);
     metrics.allocator(|| AllocatorStats { allocated: Some(1), ..AllocatorStats::default() });

@@ -51,7 +51,7 @@ impl RemoteAddress {
     /// Takes an address apart.
     ///
     /// # Errors
-    /// When it is no address, or has a `%` that does not stand for a character.
+    /// When it is no address, has a `%` that does not stand for a character, or an `@` where none can be.
     pub fn parse(text: &str) -> Result<Self, Fault> {
         let Some(scheme) = Self::scheme_of(text) else {
             return Err(Fault::new(
@@ -60,6 +60,13 @@ impl RemoteAddress {
             ));
         };
         let rest = &text[scheme.len() + 3..];
+        let login_goes_on = rest.find(['/', '?', '#']).is_some_and(|at| rest[at..].contains('@'));
+        if login_goes_on {
+            // Nothing of it is repeated: what looks like a path may be half of a password.
+            let message = format!("the `{scheme}://` address has an `@` behind its hosts");
+            let hint = "write `/`, `?`, `#` and `@` in user, password, path and parameters as `%2F`, `%3F`, `%23`, `%40`";
+            return Err(Fault::new(Code::BadSource, message).hint(hint));
+        }
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         let at = rest.find('/').unwrap_or(rest.len());
         let (authority, path) = rest.split_at(at);
@@ -219,6 +226,10 @@ mod tests {
             RemoteAddress::parse("etcd://user:hunter2@h:1/k.toml?password=hunter3&timeout=1s").unwrap();
         let shown = format!("{address} {address:?} {}", address.malformed("x"));
         assert!(!shown.contains("hunter"), "{shown}");
+        for unencoded in ["etcd://u:hunter/2@h/k", "etcd://u:hunter?2@h/k", "etcd://u:hunter#2@h"] {
+            let refused = RemoteAddress::parse(unencoded).unwrap_err().to_string();
+            assert!(refused.contains("`@` behind its hosts") && !refused.contains("hunter"), "{refused}");
+        }
         assert_eq!(address.parameter("password"), Some("hunter3"));
         assert_eq!(address.timeout().unwrap(), Duration::from_secs(1));
     }

@@ -155,23 +155,34 @@ impl Fields<'_, '_> {
     }
 }
 
+impl Fields<'_, '_> {
+    fn number(&mut self, field: &Field, write: impl FnOnce(&mut Line<'_>, &'static str)) {
+        let name = field.name();
+        if self.redaction.hides(name) { self.line.str(name, MASK) } else { write(self.line, name) }
+    }
+}
+
 impl Visit for Fields<'_, '_> {
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.line.float(field.name(), value);
+        self.number(field, |line, name| line.float(name, value));
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.line.plain(field.name(), value);
+        self.number(field, |line, name| line.plain(name, value));
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
         if !(self.of_log && field.name().starts_with("log.")) {
-            self.line.plain(field.name(), value);
+            self.number(field, |line, name| line.plain(name, value));
         }
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.line.plain(field.name(), value);
+        if self.redaction.lists(field.name()) {
+            self.line.str(field.name(), MASK);
+        } else {
+            self.line.plain(field.name(), value);
+        }
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
@@ -183,7 +194,12 @@ impl Visit for Fields<'_, '_> {
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.show(field, format_args!("{value:?}"));
+        // A message is the program's own text; a value may be somebody's headers.
+        if field.name() == "message" {
+            return self.show(field, format_args!("{value:?}"));
+        }
+        let text = self.redaction.inside(format!("{value:?}"));
+        self.show(field, format_args!("{text}"));
     }
 }
 
@@ -242,21 +258,29 @@ impl Gather<'_> {
     }
 }
 
+impl Gather<'_> {
+    fn number(&mut self, field: &Field, value: Value) {
+        let hidden = self.redaction.hides(field.name());
+        self.set(field, if hidden { Value::Text(MASK.to_owned()) } else { value });
+    }
+}
+
 impl Visit for Gather<'_> {
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.set(field, Value::Float(value));
+        self.number(field, Value::Float(value));
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.set(field, Value::Plain(value.to_string()));
+        self.number(field, Value::Plain(value.to_string()));
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.set(field, Value::Plain(value.to_string()));
+        self.number(field, Value::Plain(value.to_string()));
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.set(field, Value::Plain(value.to_string()));
+        let hidden = self.redaction.lists(field.name());
+        self.set(field, if hidden { Value::Text(MASK.to_owned()) } else { Value::Plain(value.to_string()) });
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
@@ -269,6 +293,6 @@ impl Visit for Gather<'_> {
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.record_str(field, &format!("{value:?}"));
+        self.record_str(field, &self.redaction.inside(format!("{value:?}")));
     }
 }

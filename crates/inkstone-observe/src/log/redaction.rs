@@ -19,7 +19,17 @@ impl Redaction {
 
     /// Whether values of this name are masked.
     pub(crate) fn hides(&self, name: &str) -> bool {
-        telltale(name) || (!self.more.is_empty() && self.more.contains(&plain(name)))
+        telltale(name) || self.lists(name)
+    }
+
+    /// Whether the configuration names it.
+    pub(crate) fn lists(&self, name: &str) -> bool {
+        !self.more.is_empty() && self.more.contains(&plain(name))
+    }
+
+    /// What `Debug` printed of a value, with those of such names masked that are inside it.
+    pub(crate) fn inside(&self, text: String) -> String {
+        if text.contains(['=', ':', '(']) { self.text(&text) } else { text }
     }
 
     /// A text, such as a request's, with the values of such names masked.

@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "plain tests without a runtime")]
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -99,15 +100,32 @@ fn an_errors_sources_are_shown() {
     assert_eq!(lines[0]["error"], "cannot load: disk on fire");
 }
 
+#[derive(Debug)]
+#[expect(dead_code, reason = "read by Debug")]
+struct Login {
+    user: &'static str,
+    password: &'static str,
+}
+
 #[test]
 fn values_of_telltale_and_of_configured_names_are_masked_in_events_and_spans() {
     let config = LogConfig { redact: vec!["x-internal".to_owned()], ..LogConfig::default() };
     let lines = logged(config, |_| {
         let _span = info_span!("s", api_key = "hunter2", kept = 1).entered();
         info!(password = "hunter2", x_internal = "hunter2", token = ?vec!["hunter2"], page = 4, "x");
+        let _numbers = info_span!("n", pin_secret = 712_345_u64, x_internal = 712_345_i64).entered();
+        info!(password = 712_345_u64, secret = -712_345_i64, token = 712_345.5, "numbers");
+        info!(x_internal = true, has_token = true, "booleans");
+        let headers =
+            BTreeMap::from([("authorization", "Bearer hunter2"), ("x-internal", "hunter2"), ("host", "h")]);
+        let _inside = info_span!("i", held = ?headers).entered();
+        error!(?headers, login = ?Login { user: "anna", password: "hunter2" }, "inside");
     });
-    let text = lines[0].to_string();
-    assert!(!text.contains("hunter2"), "{text}");
+    let text = format!("{lines:?}");
+    assert!(!text.contains("hunter2") && !text.contains("712345"), "{text}");
+    assert_eq!((&lines[2]["x_internal"], &lines[2]["has_token"]), (&"***".into(), &true.into()));
+    assert!(lines[3]["headers"].as_str().unwrap().contains("\"host\": \"h\""), "{text}");
+    assert!(lines[3]["login"].as_str().unwrap().contains("user: \"anna\""), "{text}");
     assert_eq!(
         (&lines[0]["password"], &lines[0]["page"], &lines[0]["kept"]),
         (&"***".into(), &4.into(), &1.into())

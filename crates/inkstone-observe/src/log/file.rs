@@ -10,7 +10,7 @@ use super::config::{LogFileConfig, WhenFull};
 use super::rotate::Rotating;
 use super::sink::complain;
 
-/// Longest time somebody who logs waits for a disk that hangs.
+/// Longest time somebody who logs waits for a disk that hangs. Who comes later, while it still does, waits no more.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long after the file could not be written it is tried again.
@@ -29,6 +29,7 @@ pub(super) struct FileSink {
     most: usize,
     flush_every: Duration,
     when_full: WhenFull,
+    patience: Duration,
 }
 
 /// What is gathered.
@@ -43,6 +44,8 @@ struct Held {
     /// How often writing was tried, and whether it went wrong the last time.
     tries: u64,
     failing: bool,
+    /// Whether somebody has lost patience since something was written.
+    hanging: bool,
     /// Whether somebody waits for all of it to be written.
     wanted: bool,
 }
@@ -69,6 +72,7 @@ impl FileSink {
             most: enough.saturating_mul(2),
             flush_every: *config.flush_every,
             when_full: config.when_full,
+            patience: PATIENCE,
         }
     }
 
@@ -77,8 +81,9 @@ impl FileSink {
         let mut held = self.held();
         let started = Instant::now();
         while !held.lines.is_empty() && held.lines.len() + line.len() > self.most {
-            let patience = PATIENCE.saturating_sub(started.elapsed());
-            if self.when_full == WhenFull::Drop || held.failing || patience.is_zero() {
+            let patience = self.patience.saturating_sub(started.elapsed());
+            held.hanging |= patience.is_zero();
+            if self.when_full == WhenFull::Drop || held.failing || held.hanging {
                 self.dropped.inc();
                 return false;
             }
@@ -130,6 +135,7 @@ impl FileSink {
                 held.left += written as u64;
                 held.tries += 1;
                 held.failing = result.is_err();
+                held.hanging = false;
                 held.wanted = held.wanted && result.is_ok();
             }
             self.moved.notify_all();
@@ -261,6 +267,33 @@ mod tests {
         assert!(sink.write());
         assert_eq!(fs::read_to_string(dir.path().join("a.log")).unwrap().lines().count(), 100);
         assert_eq!(sink.dropped.get(), 0);
+    }
+
+    #[test]
+    fn a_disk_that_hangs_holds_up_the_first_and_not_everybody_after() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.log");
+        let mut sink = sink(&path, WhenFull::Wait);
+        sink.patience = Duration::from_millis(200);
+        // What writes is held, as by a disk.
+        let out = sink.out.lock().unwrap();
+        let waits: Vec<_> = (0..12)
+            .map(|_| {
+                let started = Instant::now();
+                sink.take(b"12345\n");
+                started.elapsed() >= sink.patience
+            })
+            .collect();
+        assert_eq!(
+            (sink.dropped.get(), waits.iter().filter(|waited| **waited).count()),
+            (10, 1),
+            "{waits:?}"
+        );
+        drop(out);
+        assert!(sink.write());
+        sink.take(b"again\n");
+        assert!(sink.write());
+        assert_eq!(fs::read_to_string(path).unwrap(), "12345\n12345\nagain\n");
     }
 
     #[test]

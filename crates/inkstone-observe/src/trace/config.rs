@@ -94,7 +94,13 @@ impl Default for TraceConfig {
 
 impl Config for TraceConfig {
     fn check(&self, problems: &mut Problems) {
-        if !self.endpoint.is_empty() && endpoint(&self.endpoint).is_none() {
+        if self.endpoint.contains('@') {
+            // Not repeated: it is in every line about the collector otherwise.
+            problems.reject(
+                "endpoint",
+                "it has a user or a password in it; send them as a header: `headers.authorization`",
+            );
+        } else if !self.endpoint.is_empty() && endpoint(&self.endpoint).is_none() {
             problems.reject(
                 "endpoint",
                 format_args!("`{}` is not a URL such as http://otel-collector:4317", self.endpoint),
@@ -206,7 +212,7 @@ fn pairs(text: Option<&str>) -> Vec<(String, String)> {
 
 fn endpoint(text: &str) -> Option<Uri> {
     let uri: Uri = text.trim().parse().ok()?;
-    let known = matches!(uri.scheme_str(), Some("http" | "https"));
+    let known = matches!(uri.scheme_str(), Some("http" | "https")) && !text.contains('@');
     (known && uri.host().is_some_and(|host| !host.is_empty())).then_some(uri)
 }
 
@@ -266,6 +272,13 @@ mod tests {
     }
 
     #[test]
+    fn a_password_in_the_endpoint_is_refused_and_not_repeated() {
+        let endpoint = "http://user:hunter2@collector:4317".to_owned();
+        let said = problems(&TraceConfig { endpoint, ..TraceConfig::default() });
+        assert!(said.contains("headers.authorization") && !said.contains("hunter2"), "{said}");
+    }
+
+    #[test]
     fn what_cannot_travel_is_refused_with_the_reason() {
         let check = |name: &str, reason: &str| {
             let config = TraceConfig { propagate: vec![name.to_owned()], ..TraceConfig::default() };
@@ -304,6 +317,8 @@ mod tests {
 
         let own = TraceConfig { endpoint: "https://mine:4317".to_owned(), ..TraceConfig::default() };
         assert_eq!(own.or_environment(said).endpoint, "https://mine:4317");
+        let with_password = |_: &str| Some("http://user:hunter2@collector:4317".to_owned());
+        assert!(TraceConfig::default().or_environment(with_password).endpoint.is_empty());
         let malformed = |_: &str| Some("nonsense".to_owned());
         assert!(TraceConfig::default().or_environment(malformed).destination().is_none());
     }

@@ -7,16 +7,17 @@ use serde_json::Value;
 use crate::{
     Config, Effective, mask,
     node::{Data, Node, join_key},
-    origin::sha256,
+    origin::{Origin, sha256},
     schema::View,
     values::MASK,
 };
 
 /// One value in force.
-#[derive(Clone, PartialEq)]
+#[derive(Clone)]
 pub(crate) struct Leaf {
     value: Value,
-    origin: String,
+    /// Written out only when somebody asks: a reload makes a leaf of each key. None is the default.
+    origin: Option<Origin>,
     live: bool,
     /// Differs when the value differs, also when the value is a secret and cannot be seen to.
     mark: String,
@@ -34,7 +35,7 @@ impl Leaf {
         Effective {
             key: key.to_owned(),
             value: self.value.clone(),
-            origin: self.origin.clone(),
+            origin: self.origin.as_ref().map_or_else(|| "default".to_owned(), ToString::to_string),
             live: self.live,
         }
     }
@@ -83,7 +84,7 @@ fn collect(place: &Place<'_>, value: &Value, path: &mut Vec<String>, leaves: &mu
             }
         }
         _ => {
-            let origin = node.map_or_else(|| "default".to_owned(), |node| node.origin.to_string());
+            let origin = node.map(|node| node.origin.clone());
             let raw = node.filter(|_| secret || value.is_array()).map(raw).unwrap_or_default();
             let leaf = Leaf {
                 value: match (secret, telltale) {

@@ -65,7 +65,8 @@ impl HttpServer {
             .layer(MapResponseLayer::new(move |response| ending::streams(response, &streams_end, &streams)))
             .layer(layer_fn(move |inner| Catching { inner, catcher: handlers.clone() }))
             .layer(DefaultBodyLimit::max(max_body));
-        self.routes.clone().layer(around)
+        // With its state, though it has none: else each request would build its route, with all that is around it, anew.
+        self.routes.clone().layer(around).with_state(())
     }
 }
 

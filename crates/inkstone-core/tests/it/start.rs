@@ -51,6 +51,18 @@ fn line_of(text: &str) -> String {
 }
 
 #[test]
+fn log_lines_are_text_in_colours_on_a_terminal_and_json_elsewhere() {
+    let starting = |text: &str| text.lines().find(|line| line.contains("starting")).unwrap().to_owned();
+    let coloured = starting(&on_terminal("", "sise = 1\n", &[]));
+    assert!(coloured.contains("\u{1b}[32m INFO") && coloured.contains("threads"), "{coloured:?}");
+    let plain = starting(&on_terminal("", "sise = 1\n", &[("NO_COLOR", "1")]));
+    assert!(plain.contains(" INFO inkstone_core::entry: starting") && !plain.contains('\u{1b}'), "{plain:?}");
+    let piped = String::from_utf8(start("", "sise = 1\n", &[]).stdout).unwrap();
+    let line: Value = serde_json::from_str(&starting(&piped)).unwrap();
+    assert_eq!((&line["message"], &line["level"]), (&"starting".into(), &"info".into()));
+}
+
+#[test]
 fn elsewhere_than_on_a_terminal_each_start_error_is_one_json_line() {
     let output = start("", "sise = 1\n", &[]);
     let lines = lines(&output);

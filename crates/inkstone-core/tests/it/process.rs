@@ -104,6 +104,8 @@ impl Life {
         let (mut said, mut log) = (Vec::new(), Vec::new());
         for line in self.out.map(|line| line.expect("text")) {
             match line.strip_prefix("said: ") {
+                // A server begins at the same time as it is registered: either may be said first.
+                Some(line) if line.ends_with(" serves") => {}
                 Some(line) => said.push(line.to_owned()),
                 None => log.push(line),
             }

@@ -22,6 +22,8 @@ impl Ci {
         steps.run("set up", || {
             setup::compiler()?;
             setup::kubectl()?;
+            setup::etcd()?;
+            setup::promtool()?;
             setup::browser().map(drop)
         })?;
         steps.run("format", || run(cargo().args(["fmt", "--all", "--check"])))?;

@@ -34,7 +34,7 @@ enum Command {
     Ci(ci::Ci),
     /// Build the documentation of all crates, warnings denied.
     Docs(docs::Docs),
-    /// Measure calls through the framework against bare tonic and bare axum.
+    /// Measure calls through the framework against bare tonic and bare axum, and what the framework itself costs.
     Bench(bench::Bench),
     /// Build the console's front end, if it has changed.
     Web,

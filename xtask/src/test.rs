@@ -22,6 +22,8 @@ impl Test {
         steps.run("set up", || {
             setup::compiler()?;
             setup::kubectl()?;
+            setup::etcd()?;
+            setup::promtool()?;
             web::build()
         })?;
         if !self.no_web && self.filter.is_none() {

@@ -13,28 +13,37 @@ use serde_json::{Value, json};
 use crate::load::Measured;
 use crate::{Settings, Side};
 
-const PAIRS: [(&str, Side, Side); 2] =
-    [("unary gRPC", Side::Grpc, Side::Tonic), ("HTTP", Side::Http, Side::Axum)];
+/// What is compared. The bare servers have no access log, so it is measured on its own.
+const PAIRS: [(&str, Side, Side, Logged); 4] = [
+    ("unary gRPC", Side::Grpc, Side::Tonic, Logged(false)),
+    ("unary gRPC, access log", Side::Grpc, Side::Tonic, Logged(true)),
+    ("HTTP", Side::Http, Side::Axum, Logged(false)),
+    ("HTTP, access log", Side::Http, Side::Axum, Logged(true)),
+];
+
+/// Whether the framework's server writes a line for each call, which is its default.
+#[derive(Debug, Clone, Copy)]
+struct Logged(bool);
 
 pub(crate) fn run(settings: &Settings) -> anyhow::Result<()> {
     let mut report = serde_json::Map::new();
-    for (name, framework, bare) in PAIRS {
+    for (name, framework, bare, logged) in PAIRS {
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         for round in 0..settings.rounds {
             // Who goes first changes, so that neither always meets a warmer machine.
             let order = if round % 2 == 0 { [framework, bare] } else { [bare, framework] };
             for side in order {
-                let measured = measure(side, settings)?;
-                println!("{name:<11} round {:>2}  {:<9} {}", round + 1, shown(side), line(&measured));
+                let measured = measure(side, logged, settings)?;
+                println!("{name:<22} round {:>2}  {:<9} {}", round + 1, shown(side), line(&measured));
                 if side == framework { ours.push(measured) } else { theirs.push(measured) }
             }
         }
         let (ours, theirs) = (median(&ours), median(&theirs));
         let throughput = ours.throughput / theirs.throughput;
         let p99 = ours.p99 / theirs.p99;
-        println!("{name:<11} median    {:<9} {}", shown(framework), line(&ours));
-        println!("{name:<11} median    {:<9} {}", shown(bare), line(&theirs));
-        println!("{name:<11} ratio     throughput {throughput:.2}, p99 {p99:.2}\n");
+        println!("{name:<22} median    {:<9} {}", shown(framework), line(&ours));
+        println!("{name:<22} median    {:<9} {}", shown(bare), line(&theirs));
+        println!("{name:<22} ratio     throughput {throughput:.2}, p99 {p99:.2}\n");
         report.insert(
             name.to_owned(),
             json!({ "framework": ours, "bare": theirs, "ratio": { "throughput": throughput, "p99": p99 } }),
@@ -49,9 +58,9 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<()> {
 }
 
 /// One server process, one load process.
-fn measure(side: Side, settings: &Settings) -> anyhow::Result<Measured> {
+fn measure(side: Side, logged: Logged, settings: &Settings) -> anyhow::Result<Measured> {
     let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
-    let _server = Server::start(side, port)?;
+    let _server = Server::start(side, logged, port)?;
     let output = Command::new(std::env::current_exe()?)
         .args(["--seconds", &settings.seconds.to_string()])
         .args(["--concurrency", &settings.concurrency.to_string()])
@@ -66,9 +75,11 @@ fn measure(side: Side, settings: &Settings) -> anyhow::Result<Measured> {
 struct Server(Child);
 
 impl Server {
-    fn start(side: Side, port: u16) -> anyhow::Result<Self> {
+    fn start(side: Side, Logged(logged): Logged, port: u16) -> anyhow::Result<Self> {
         let mut child = Command::new(std::env::current_exe()?)
             .args(["serve", shown(side).as_str(), &port.to_string()])
+            .env("INKSTONE__SERVER__GRPC__ACCESS__ENABLED", logged.to_string())
+            .env("INKSTONE__SERVER__HTTP__ACCESS__ENABLED", logged.to_string())
             .stdout(Stdio::null())
             .spawn()?;
         let deadline = Instant::now() + Duration::from_secs(10);

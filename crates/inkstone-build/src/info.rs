@@ -8,6 +8,7 @@ use std::{env, fs, io};
 use jiff::Timestamp;
 
 use crate::Error;
+use crate::dependencies::Dependencies;
 use crate::git::State;
 
 /// What a program says about how it was built, as `INKSTONE_BUILD_*` variables of the crate being compiled.
@@ -15,10 +16,15 @@ use crate::git::State;
 pub struct Info {
     values: Vec<(&'static str, String)>,
     watched: Vec<PathBuf>,
+    note: Option<String>,
 }
 
 /// The part of each variable's name after `INKSTONE_BUILD_`.
-const NAMES: [&str; 8] = ["COMMIT", "DIRTY", "HOST", "USER", "RUSTC", "TARGET", "PROFILE", "TIME"];
+const NAMES: [&str; 10] =
+    ["COMMIT", "BRANCH", "TAG", "DIRTY", "HOST", "USER", "RUSTC", "TARGET", "PROFILE", "TIME"];
+
+/// Set for the program only. What another build has found must not pass for what this one is made of.
+const DEPENDENCIES: &str = "DEPENDENCIES";
 
 /// Hands the build information of the package to the compiler. Call it from `build.rs`.
 ///
@@ -42,14 +48,10 @@ impl Info {
     /// As [`info`].
     pub fn of(dir: &Path, env: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
         let env = |name: &str| env(name).filter(|value| !value.is_empty());
-        let State { commit, dirty, mut watched } = State::of(dir);
-        // Once one file is named, cargo forgets that it would have watched the package.
-        watched.extend(
-            ["src", "migrations", "build.rs", "Cargo.toml"]
-                .map(|name| dir.join(name))
-                .into_iter()
-                .filter(|p| p.exists()),
-        );
+        let State { commit, branch, tag, dirty, mut watched } = State::of(dir);
+        // A build that is to be repeated elsewhere says nothing of where it was made.
+        let epoch = env("SOURCE_DATE_EPOCH");
+        let here = epoch.is_none();
 
         let mut values = Vec::new();
         for name in NAMES {
@@ -57,17 +59,26 @@ impl Info {
                 Some(given) => Some(checked(name, given)?),
                 None => match name {
                     "COMMIT" => commit.clone(),
+                    "BRANCH" => branch.clone(),
+                    "TAG" => tag.clone(),
                     "DIRTY" => dirty.map(|dirty| dirty.to_string()),
-                    "HOST" => host(),
-                    "USER" => env("USER").or_else(|| env("USERNAME")).or_else(|| printed("id", &["-un"])),
+                    "HOST" => here.then(host).flatten(),
+                    "USER" => here.then(|| user(&env)).flatten(),
                     "RUSTC" => printed(env("RUSTC").as_deref().unwrap_or("rustc"), &["--version"]),
-                    "TIME" => Some(time(env("SOURCE_DATE_EPOCH"))?),
+                    "TIME" => Some(time(epoch.clone())?),
                     _ => env(name), // TARGET and PROFILE are cargo's own
                 },
             };
             values.extend(value.map(|value| (name, one_line(&value))));
         }
-        Ok(Self { values, watched })
+        let dependencies = Dependencies::of(dir, &env);
+        values.push((DEPENDENCIES, dependencies.text));
+
+        // Once one file is named, cargo forgets that it would have watched the package.
+        let own = ["src", "migrations", "build.rs", "Cargo.toml"].map(|name| dir.join(name));
+        watched.extend(own.into_iter().filter(|path| path.exists()));
+        watched.extend(dependencies.watched);
+        Ok(Self { values, watched, note: dependencies.note })
     }
 
     /// The value of one variable, by the part of its name after `INKSTONE_BUILD_`: `"COMMIT"`.
@@ -87,6 +98,9 @@ impl Info {
         lines += "cargo::rerun-if-env-changed=SOURCE_DATE_EPOCH\n";
         for (name, value) in &self.values {
             lines += &format!("cargo::rustc-env=INKSTONE_BUILD_{name}={value}\n");
+        }
+        if let Some(note) = &self.note {
+            lines += &format!("cargo::warning=the list of dependencies is {}\n", one_line(note));
         }
         lines
     }
@@ -126,6 +140,10 @@ fn host() -> Option<String> {
         .map(|name| name.trim().to_owned())
         .filter(|name| !name.is_empty())
         .or_else(|| printed("hostname", &[]))
+}
+
+fn user(env: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+    env("USER").or_else(|| env("USERNAME")).or_else(|| printed("id", &["-un"]))
 }
 
 fn printed(program: &str, args: &[&str]) -> Option<String> {

@@ -1,8 +1,10 @@
 #![doc = include_str!("../README.md")]
 
+mod dependencies;
 mod error;
 mod git;
 mod info;
+mod lockfile;
 mod protos;
 
 pub use error::Error;

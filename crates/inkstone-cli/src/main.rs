@@ -4,9 +4,9 @@ mod config;
 mod console;
 mod dev;
 mod explain;
+mod table;
 
 use std::ffi::OsString;
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use anstream::{eprint, println};
@@ -32,11 +32,17 @@ enum Command {
     Dev(dev::Dev),
     /// Run the console for the cluster of KUBECONFIG.
     Console(console::ConsoleCommand),
-    /// Look at configuration files.
+    /// Check, explain, show and compare configuration files.
     #[command(subcommand)]
     Config(config::ConfigCommand),
     /// Print what a code in an error means, and what to do.
     Explain(explain::Explain),
+    /// Print the script that lets a shell complete this command.
+    #[command(after_help = COMPLETIONS)]
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
     /// Start a container's program; the local cluster calls this.
     #[command(hide = true)]
     PodShim {
@@ -55,12 +61,26 @@ fn main() -> ExitCode {
         Some(Command::Console(console)) => console.run(),
         Some(Command::Config(config)) => config.run(),
         Some(Command::Explain(explain)) => explain.run(),
+        Some(Command::Completions { shell }) => completions(shell),
         Some(Command::PodShim { args }) => inkstone_cluster::exec_pod(args),
         None => {
             let _closed = <Cli as clap::CommandFactory>::command().print_help();
             ExitCode::from(2)
         }
     }
+}
+
+/// How each shell finds the script.
+const COMPLETIONS: &str = "bash: inkstone completions bash > ~/.local/share/bash-completion/completions/inkstone\n\
+    zsh:  inkstone completions zsh > \"${fpath[1]}/_inkstone\"\n\
+    fish: inkstone completions fish > ~/.config/fish/completions/inkstone.fish";
+
+fn completions(shell: clap_complete::Shell) -> ExitCode {
+    let mut command = <Cli as clap::CommandFactory>::command();
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command, "inkstone", &mut script);
+    let _closed = std::io::Write::write_all(&mut std::io::stdout(), &script);
+    ExitCode::SUCCESS
 }
 
 fn version(json: bool) -> ExitCode {
@@ -81,7 +101,6 @@ fn build() -> BuildInfo {
 /// Shows what went wrong and gives the shell the status that is documented for it.
 fn report(error: &inkstone::Error) -> ExitCode {
     let problems = error.problems();
-    let text = problems.render(std::io::stderr().is_terminal());
-    eprint!("{}\n", text.trim_end());
+    eprint!("{}\n", problems.render(true).trim_end()); // without colours unless a terminal wants them
     ExitCode::from(problems.exit_status().max(1))
 }

@@ -11,7 +11,7 @@ use std::{
 const MOST_LINKS: u32 = 40;
 
 /// What has to be watched for some files.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Chain {
     /// The directories of the files and of every link on the way to them.
     pub(crate) dirs: BTreeSet<PathBuf>,

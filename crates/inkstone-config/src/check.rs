@@ -6,9 +6,10 @@ use crate::{
     Code, Fault, Kind, Problems, Severity, Source,
     layers::Layers,
     near::nearest,
-    node::{Entry, Node, Table, join_key},
+    node::{Data, Entry, Node, Table, join_key},
     read::{self, Format, Lookup},
     section::Asked,
+    survey::Found,
 };
 
 /// One table of a file whose program is not here.
@@ -41,13 +42,22 @@ pub fn check_text(name: &str, text: &str, kinds: &[Kind]) -> Problems {
             Ok(table) => table,
             Err(problems) => return problems,
         };
-    let mut problems = Problems::new();
     let mut lookup = Lookup { env: None, dir: Path::new(""), files: &mut Vec::new() };
+    let mut problems = Problems::new();
     read::resolve(&mut table, &mut lookup, &mut problems);
     layers.tables.push(table);
-    let check = Check { layers: &layers, kinds };
-    check.level(&layers.tables[0], &mut Vec::new(), &mut problems);
+    problems.append(check(&layers, kinds).problems);
     problems
+}
+
+/// Checks every table of all layers, each once.
+pub(crate) fn check(layers: &Layers, kinds: &[Kind]) -> Found {
+    let check = Check { layers, kinds };
+    let mut found = Found::default();
+    for table in &layers.tables {
+        check.level(table, &mut Vec::new(), &mut found);
+    }
+    found
 }
 
 struct Check<'a> {
@@ -57,17 +67,17 @@ struct Check<'a> {
 
 impl Check<'_> {
     /// Checks every entry of one level of tables above the kinds.
-    fn level(&self, table: &Table, path: &mut Vec<String>, problems: &mut Problems) {
+    fn level(&self, table: &Table, path: &mut Vec<String>, found: &mut Found) {
         let mut entries: Vec<_> = table.iter().collect();
         entries.sort_by_key(|(_, entry)| (entry.key.line, entry.key.column));
         for (key, entry) in entries {
             path.push(key.clone());
-            self.entry(entry, path, problems);
+            self.entry(entry, path, found);
             path.pop();
         }
     }
 
-    fn entry(&self, entry: &Entry, path: &mut Vec<String>, problems: &mut Problems) {
+    fn entry(&self, entry: &Entry, path: &mut Vec<String>, found: &mut Found) {
         let named = |kind: &&Kind| {
             kind.wildcard && kind.steps().len() + 1 == path.len() && path.starts_with(&kind.steps())
         };
@@ -77,21 +87,28 @@ impl Check<'_> {
             kind.steps().len() + usize::from(kind.wildcard) > path.len() && kind.steps().starts_with(path)
         });
         match (kind, &entry.value) {
+            // Another layer has it too, and was read with this one.
+            (Some(_), _) if found.has(path) => {}
             (Some(kind), value) if value.as_table().is_some() || value.is_null() => {
                 let asked =
                     Asked { kind: kind.prefix.to_owned(), path: path.clone(), required: false, at: None };
-                problems.append((kind.check)(&Elsewhere { layers: self.layers, asked }));
+                let (problems, leaves) = (kind.check)(&Elsewhere { layers: self.layers, asked });
+                found.problems.append(problems);
+                found.tables.insert(path.clone(), leaves);
             }
-            (Some(kind), _) if kind.wildcard => problems.push(self.unnamed(entry, path, kind)),
-            (None, Node { data: crate::node::Data::Table(inner), .. }) if family => {
-                self.level(inner, path, problems)
+            (Some(kind), _) if kind.wildcard => found.problems.push(self.unnamed(entry, path, kind)),
+            (None, Node { data: Data::Table(inner), .. }) if family => self.level(inner, path, found),
+            (None, _) if path.len() > 1 => found.problems.push(self.unknown_kind(entry, path)),
+            (None, _) => {
+                if found.others.insert(path.concat()) {
+                    found.problems.extend(self.perhaps_meant(entry, path));
+                }
             }
-            (None, _) if path.len() > 1 => problems.push(self.unknown_kind(entry, path)),
-            (None, _) => problems.extend(self.perhaps_meant(entry, path)),
             (Some(_), _) => {
                 let key = join(path);
                 let message = format_args!("expected a table `[{key}]`, found a single value or a list");
-                problems.push(Fault::new(Code::WrongType, message).key(&key).at(entry.value.origin.clone()));
+                let fault = Fault::new(Code::WrongType, message).key(&key).at(entry.value.origin.clone());
+                found.problems.push(fault);
             }
         }
     }

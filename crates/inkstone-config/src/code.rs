@@ -74,6 +74,10 @@ codes! {
     MissingKey = 1011, "missing key", CONFIG;
     /// A value of the right type that the key does not allow.
     InvalidValue = 1012, "invalid value", CONFIG;
+    /// A configuration source whose address or scheme the program cannot use.
+    BadSource = 1013, "configuration source cannot be used", CONFIG;
+    /// A remote configuration source that cannot be read.
+    UnreadableSource = 1014, "configuration source cannot be read", UNAVAILABLE;
 
     /// A command-line flag that is unknown or malformed.
     BadFlag = 2001, "bad command-line flag", USAGE;
@@ -97,6 +101,10 @@ codes! {
     CannotCreate = 2010, "cannot create a file or directory", CANNOT_CREATE;
     /// Two parts of a program with the same name.
     DuplicateName = 2011, "name used twice", CONFIG;
+    /// A service without a server, a job that was asked for, or work of its own.
+    NothingToRun = 2012, "nothing to run", USAGE;
+    /// Something that a start waits for and that did not come.
+    NotReadyInTime = 2013, "not ready in time", UNAVAILABLE;
 
     /// A job that ended with an error.
     JobFailed = 3001, "job failed", 1;
@@ -112,6 +120,10 @@ codes! {
     CloseFailed = 3006, "component did not close cleanly", SOFTWARE;
     /// An error of the service's own code, which its `main` returned.
     ServiceFailed = 3007, "service failed", 1;
+    /// A remote configuration source that cannot be followed while running.
+    SourceLost = 3008, "configuration source lost", UNAVAILABLE;
+    /// A hook of the stop that ended with an error, or not in time.
+    HookFailed = 3009, "stop hook failed", SOFTWARE;
     /// A mistake in Inkstone itself.
     Internal = 3999, "internal error", SOFTWARE;
 }

@@ -161,6 +161,11 @@ fn fault(view: &View<'_>, node: &Node, failure: &Failure, path: &[String]) -> Fa
             "expected a string; what is there is not shown, because it is a secret".to_owned()
         }
         Some(view) if holds_secret(&view, value) => "something in here does not fit".to_owned(),
+        _ if origin.source.sealed => {
+            let expected =
+                failure.message.rsplit_once("expected ").map_or("something else", |(_, what)| what);
+            format!("expected {expected}; what is there is not shown, because all of this source is secret")
+        }
         _ => failure.message.clone(),
     };
     Fault::new(failure.code, message).key(key(None)).at(origin)

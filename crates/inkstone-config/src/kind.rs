@@ -3,7 +3,13 @@
 use schemars::{Schema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
-use crate::{Config, Problems, check::Elsewhere, section};
+use crate::{
+    Config, Problems,
+    check::Elsewhere,
+    leaves::{Leaves, leaves},
+    refs::allow_references,
+    section,
+};
 
 /// A kind of table: what its key begins with, and the type that reads it.
 #[derive(Clone, Copy, Debug)]
@@ -18,7 +24,7 @@ pub struct Kind {
     /// The default of the table; secrets in it are masked.
     pub default: fn() -> Value,
     /// Checks one table of this kind.
-    pub(crate) check: fn(&Elsewhere<'_>) -> Problems,
+    pub(crate) check: fn(&Elsewhere<'_>) -> (Problems, Leaves),
 }
 
 impl Kind {
@@ -35,7 +41,10 @@ impl Kind {
             schema: SchemaGenerator::subschema_for::<C>,
             default: || serde_json::to_value(C::default()).unwrap_or_default(),
             check: |table| {
-                section::read::<C>(&section::Shape::of::<C>(), table.layers, &table.asked).problems
+                let shape = section::Shape::of::<C>();
+                let read = section::read::<C>(&shape, table.layers, &table.asked);
+                let value = read.value.unwrap_or_default();
+                (read.problems, leaves(&value, &read.node, &shape.schema, &table.asked.path))
             },
         }
     }
@@ -50,7 +59,7 @@ impl Kind {
     }
 }
 
-/// The JSON Schema of a whole configuration file, for editors, forms and completion.
+/// The JSON Schema of a whole configuration file, for forms, completion and the reference.
 ///
 /// Tables of other names are allowed: they belong to the application.
 pub fn kinds_schema(kinds: &[Kind]) -> Value {
@@ -79,6 +88,14 @@ pub fn kinds_schema(kinds: &[Kind]) -> Value {
     root.insert("$defs".to_owned(), Value::Object(generator.take_definitions(true)));
     let mut schema = Value::Object(std::mem::take(root));
     schema["$defs"].as_object_mut().into_iter().flat_map(Map::values_mut).for_each(close_tables);
+    schema
+}
+
+/// [`kinds_schema`] for editors, which judge a file as it is written: a reference such as `"${env:PORT}"` may stand for
+/// any value.
+pub fn editor_schema(kinds: &[Kind]) -> Value {
+    let mut schema = kinds_schema(kinds);
+    allow_references(&mut schema);
     schema
 }
 

@@ -52,6 +52,7 @@ impl Layers {
             name: source.name.to_string(),
             hash: source.hash.clone(),
             loaded_at,
+            trouble: None,
         };
         self.documents.iter().map(status).collect()
     }
@@ -60,7 +61,7 @@ impl Layers {
     pub(crate) fn fingerprint(files: &[PathBuf]) -> String {
         let mut all = Vec::new();
         for file in files {
-            let content = std::fs::read(file);
+            let content = crate::sources::read_bytes(file);
             all.extend_from_slice(
                 content.map_or_else(|error| error.kind().to_string(), |bytes| sha256(&bytes)).as_bytes(),
             );

@@ -1,22 +1,23 @@
 //! The single values of a table, for showing and comparing.
 
-use std::collections::BTreeMap;
+use std::{cmp::Ordering, collections::BTreeMap};
 
 use serde_json::Value;
 
 use crate::{
     Config, Effective, mask,
     node::{Data, Node, join_key},
-    origin::sha256,
+    origin::{Origin, sha256},
     schema::View,
     values::MASK,
 };
 
 /// One value in force.
-#[derive(Clone, PartialEq)]
+#[derive(Clone)]
 pub(crate) struct Leaf {
     value: Value,
-    origin: String,
+    /// Written out only when somebody asks: a reload makes a leaf of each key. None is the default.
+    origin: Option<Origin>,
     live: bool,
     /// Differs when the value differs, also when the value is a secret and cannot be seen to.
     mark: String,
@@ -26,11 +27,15 @@ pub(crate) struct Leaf {
 pub(crate) type Leaves = BTreeMap<String, Leaf>;
 
 impl Leaf {
+    pub(crate) fn mark(&self) -> &str {
+        &self.mark
+    }
+
     pub(crate) fn effective(&self, key: &str) -> Effective {
         Effective {
             key: key.to_owned(),
             value: self.value.clone(),
-            origin: self.origin.clone(),
+            origin: self.origin.as_ref().map_or_else(|| "default".to_owned(), ToString::to_string),
             live: self.live,
         }
     }
@@ -38,10 +43,15 @@ impl Leaf {
 
 /// The values of a table; `node` says where they come from.
 pub(crate) fn leaves<C: Config>(value: &C, node: &Node, schema: &Value, path: &[String]) -> Leaves {
+    leaves_of(&serde_json::to_value(value).unwrap_or_default(), node, schema, path)
+}
+
+/// The values of a table whose type is not here.
+pub(crate) fn leaves_of(value: &Value, node: &Node, schema: &Value, path: &[String]) -> Leaves {
     let mut leaves = Leaves::new();
-    let value = serde_json::to_value(value).unwrap_or_default();
-    let place = Place { view: View::new(schema), node: Some(node), telltale: false };
-    collect(&place, &value, &mut path.to_vec(), &mut leaves);
+    let telltale = path.iter().any(|step| mask::telltale(step));
+    let place = Place { view: View::new(schema), node: Some(node), telltale };
+    collect(&place, value, &mut path.to_vec(), &mut leaves);
     leaves
 }
 
@@ -55,8 +65,11 @@ struct Place<'a> {
 
 fn collect(place: &Place<'_>, value: &Value, path: &mut Vec<String>, leaves: &mut Leaves) {
     let Place { view, node, telltale } = place;
-    let (secret, telltale) = (view.is_secret(), *telltale && !view.has_own_form());
-    let view = view.narrow(&Node::defaults(value.clone()));
+    let sealed = node.is_some_and(|node| node.origin.source.sealed);
+    let (secret, telltale) = (view.is_secret() || sealed, *telltale && !view.has_own_form());
+    // Mostly there is one shape; to ask which would take longer than all the rest.
+    let varied = view.has_variants() && (value.is_array() || value.is_object());
+    let view = if varied { view.narrow(&Node::defaults(value.clone())) } else { view.clone() };
     match value {
         Value::Object(map) if !map.is_empty() => {
             for (key, value) in map {
@@ -71,7 +84,7 @@ fn collect(place: &Place<'_>, value: &Value, path: &mut Vec<String>, leaves: &mu
             }
         }
         _ => {
-            let origin = node.map_or_else(|| "default".to_owned(), |node| node.origin.to_string());
+            let origin = node.map(|node| node.origin.clone());
             let raw = node.filter(|_| secret || value.is_array()).map(raw).unwrap_or_default();
             let leaf = Leaf {
                 value: match (secret, telltale) {
@@ -81,7 +94,11 @@ fn collect(place: &Place<'_>, value: &Value, path: &mut Vec<String>, leaves: &mu
                 },
                 origin,
                 live: view.is_live(),
-                mark: format!("{value}{}", sha256(raw.as_bytes())),
+                mark: if raw.is_empty() {
+                    value.to_string()
+                } else {
+                    format!("{value}{}", sha256(raw.as_bytes()))
+                },
             };
             leaves.insert(join_key(path.iter().map(String::as_str)), leaf);
         }
@@ -131,11 +148,19 @@ fn raw(node: &Node) -> String {
 
 /// The keys whose values differ, and whether each applies without a restart.
 pub(crate) fn changes<'l>(before: &'l Leaves, after: &'l Leaves) -> Vec<(&'l str, bool)> {
-    let mark = |leaves: &Leaves, key: &str| leaves.get(key).map(|leaf| leaf.mark.clone());
-    let mut keys: Vec<_> = before.keys().chain(after.keys()).map(String::as_str).collect();
-    keys.sort_unstable();
-    keys.dedup();
-    keys.retain(|key| mark(before, key) != mark(after, key));
-    let live = |key: &str| after.get(key).or_else(|| before.get(key)).is_some_and(|leaf| leaf.live);
-    keys.into_iter().map(|key| (key, live(key))).collect()
+    let mut changed = Vec::new();
+    let (mut old, mut new) = (before.iter().peekable(), after.iter().peekable());
+    // Both are in the order of their keys.
+    loop {
+        let order = match (old.peek(), new.peek()) {
+            (Some((old, _)), Some((new, _))) => old.cmp(new),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (None, None) => return changed,
+        };
+        let (was, is) = (old.next_if(|_| order.is_le()), new.next_if(|_| order.is_ge()));
+        if was.map(|(_, leaf)| &leaf.mark) != is.map(|(_, leaf)| &leaf.mark) {
+            changed.extend(is.or(was).map(|(key, leaf)| (key.as_str(), leaf.live)));
+        }
+    }
 }

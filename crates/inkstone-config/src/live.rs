@@ -3,10 +3,11 @@
 use std::{
     any::Any,
     fmt,
+    ops::Deref,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 use tokio::sync::watch;
 
 use crate::hooks::caught;
@@ -57,14 +58,45 @@ impl<T: Send + Sync + 'static> Live<T> {
         }))
     }
 
-    /// The value as it is now.
+    /// The value as it is now, to keep: over an `.await`, or in another task.
     pub fn get(&self) -> Arc<T> {
         self.0.value.load_full()
+    }
+
+    /// The value as it is now, for a look: cheaper than [`Live::get`], since nothing is counted that other threads
+    /// count too. It stays the same for as long as it is held; hold it for an expression, not over an `.await`.
+    ///
+    /// ```
+    /// use inkstone_config::Live;
+    /// let limit = Live::fixed(10);
+    /// if *limit.read() > 5 { /* … */ }
+    /// ```
+    #[inline]
+    pub fn read(&self) -> LiveRef<T> {
+        LiveRef(self.0.value.load())
     }
 
     /// Waits for changes from here on.
     pub fn changes(&self) -> LiveChanges<T> {
         LiveChanges { live: self.clone(), version: self.0.version.subscribe() }
+    }
+
+    /// The value as it is now, and then its changes: the first [`LiveChanges::changed`] returns at once.
+    ///
+    /// ```
+    /// # use inkstone_config::Live;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let (limit, adjust) = Live::adjustable(10);
+    /// let mut limits = limit.follow();
+    /// assert_eq!(*limits.changed().await, 10);
+    /// adjust.set(20);
+    /// assert_eq!(*limits.changed().await, 20);
+    /// # }
+    /// ```
+    pub fn follow(&self) -> LiveChanges<T> {
+        let mut changes = self.changes();
+        changes.version.mark_changed();
+        changes
     }
 
     /// A part or a product of this value, which follows its changes.
@@ -103,6 +135,24 @@ impl<T> Clone for Live<T> {
 impl<T: fmt::Debug> fmt::Debug for Live<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Live").field(&self.0.value.load()).finish()
+    }
+}
+
+/// A look at a [`Live`] value, from [`Live::read`].
+pub struct LiveRef<T>(Guard<Arc<T>>);
+
+impl<T> Deref for LiveRef<T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for LiveRef<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        T::fmt(self, f)
     }
 }
 
@@ -178,6 +228,27 @@ mod tests {
         assert!(changes.version.has_changed().unwrap(), "whoever waits is woken");
         adjust.set(3);
         assert_eq!((*fragile.get(), *sturdy.get()), (3, 30));
+    }
+
+    #[test]
+    fn a_look_sees_the_value_it_began_with() {
+        let (live, adjust) = Live::adjustable(1);
+        let looks: Vec<_> = (0..20).map(|_| live.read()).collect();
+        adjust.set(2);
+        assert!(looks.iter().all(|look| **look == 1));
+        assert_eq!(*live.read(), 2);
+    }
+
+    #[tokio::test]
+    async fn whoever_follows_sees_the_current_value_first_and_each_change_once() {
+        let (live, adjust) = Live::adjustable(1);
+        adjust.set(2);
+        let mut changes = live.follow();
+        assert_eq!(*changes.changed().await, 2);
+        let waits = tokio::time::timeout(std::time::Duration::from_millis(5), changes.changed());
+        assert!(waits.await.is_err(), "the current value comes once");
+        adjust.set(3);
+        assert_eq!(*changes.changed().await, 3);
     }
 
     #[tokio::test]

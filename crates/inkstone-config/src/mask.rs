@@ -35,17 +35,47 @@ pub fn telltale(name: &str) -> bool {
     TELLTALE.iter().any(|word| name.contains(word))
 }
 
-/// `scheme://user:password@host` without the password.
+/// `scheme://user:password@host?token=…` without the passwords.
+///
+/// What stands before the last `@` of an address is its login, even where a password with a `/` or `?` was not encoded as
+/// it must be.
 pub(crate) fn address(text: &str) -> Cow<'_, str> {
     let Some(start) = text.find("://").map(|at| at + 3) else { return Cow::Borrowed(text) };
-    let end = text[start..].find(['/', '?', '#', '"', '\'', ' ', ',']).map_or(text.len(), |at| start + at);
-    let (authority, rest) = (&text[start..end], address(&text[end..]));
-    let password = authority.rsplit_once('@').and_then(|(user, host)| Some((user.split_once(':')?.0, host)));
-    match (password, rest) {
-        (Some((user, host)), rest) => format!("{}{user}:{MASK}@{host}{rest}", &text[..start]).into(),
-        (None, Cow::Owned(rest)) => format!("{}{rest}", &text[..end]).into(),
-        (None, Cow::Borrowed(_)) => Cow::Borrowed(text),
+    let mut end = text[start..].find(['"', '\'', ' ']).map_or(text.len(), |at| start + at);
+    // The next address of a list begins at the comma before its scheme.
+    if let Some(next) = text[start..end].find("://") {
+        end = text[start..start + next].rfind(',').map_or(end, |comma| start + comma);
     }
+    let rest = address(&text[end..]);
+    match (login(&text[start..end]), rest) {
+        (None, Cow::Borrowed(_)) => Cow::Borrowed(text),
+        (masked, rest) => {
+            let shown = masked.unwrap_or_else(|| text[start..end].to_owned());
+            format!("{}{shown}{rest}", &text[..start]).into()
+        }
+    }
+}
+
+/// What follows `://` with what is secret in it masked, if something is.
+fn login(text: &str) -> Option<String> {
+    let (before, after) = text.rsplit_once('@').map_or((None, text), |(login, host)| (Some(login), host));
+    let before = before.map(|login| match login.split_once(':') {
+        Some((user, _)) => (format!("{user}:{MASK}@"), true),
+        None => (format!("{login}@"), false),
+    });
+    let (before, hidden) = before.unwrap_or_default();
+    let (path, query) = after.split_once('?').unwrap_or((after, ""));
+    let tells = |pair: &str| pair.split_once('=').is_some_and(|(name, _)| telltale(name));
+    if !hidden && !query.split('&').any(tells) {
+        return None;
+    }
+    let pairs = query.split('&').map(|pair| match pair.split_once('=') {
+        Some((name, _)) if telltale(name) => format!("{name}={MASK}"),
+        _ => pair.to_owned(),
+    });
+    let query: Vec<_> = pairs.collect();
+    let mark = if after.contains('?') { "?" } else { "" };
+    Some(format!("{before}{path}{mark}{}", query.join("&")))
 }
 
 /// A line of a source with the secrets at `places` (column and length in characters) masked, and with
@@ -67,6 +97,24 @@ pub(crate) fn line(line: &str, places: impl Iterator<Item = (u32, u32)>) -> Stri
         }
     }
     address(&masked).into_owned()
+}
+
+/// A line of which nothing may be seen but how far it is indented.
+pub(crate) fn whole(line: &str) -> String {
+    let start = line.trim_start();
+    if start.is_empty() { String::new() } else { format!("{}{MASK}", &line[..line.len() - start.len()]) }
+}
+
+/// A line of which only the key may be seen.
+pub(crate) fn value(line: &str) -> String {
+    let Some(at) = line.find(['=', ':']) else { return whole(line) };
+    let (key, value) = line.split_at(at + 1);
+    let start = value.trim_start();
+    if start.is_empty() {
+        line.to_owned()
+    } else {
+        format!("{key}{}{MASK}", &value[..value.len() - start.len()])
+    }
 }
 
 fn blank(chars: &mut [Option<char>], from: usize, len: usize) {
@@ -109,6 +157,12 @@ mod tests {
             ("mysql://root@h:1/d", "mysql://root@h:1/d"),
             ("mysql://root:pw@h:1/d", "mysql://root:***@h:1/d"),
             ("a://u:p@h,b://u:q@i", "a://u:***@h,b://u:***@i"),
+            ("a://u:p/w@h/x", "a://u:***@h/x"),
+            ("a://u:p?w#@1@h", "a://u:***@h"),
+            ("a://u:p,w@h:1,i:2/x", "a://u:***@h:1,i:2/x"),
+            ("a://h/x?password=pw&b=1", "a://h/x?password=***&b=1"),
+            ("a://h/x?b=1", "a://h/x?b=1"),
+            ("see a://u:p/w@h and b://u:q@i", "see a://u:***@h and b://u:***@i"),
             (r#"x = ["a://u:p@h", "b://u:q@i/"]"#, r#"x = ["a://u:***@h", "b://u:***@i/"]"#),
         ] {
             assert_eq!(address(text), masked);

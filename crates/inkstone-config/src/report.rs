@@ -199,7 +199,7 @@ mod tests {
     use crate::{Problems, Source};
 
     fn origin(text: &str, line: u32, column: u32, len: u32) -> Origin {
-        Origin { source: Arc::new(Source::new("config/local.toml", text)), line, column, len }
+        Origin { source: Arc::new(Source::new("config/local.toml", text)), line, column, len, rest: 0 }
     }
 
     #[test]

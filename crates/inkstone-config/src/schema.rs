@@ -1,6 +1,6 @@
 //! A JSON Schema as the reader needs it: which keys a table has, and which of several shapes a value takes.
 
-use std::collections::BTreeSet;
+use std::{cell::OnceCell, collections::BTreeSet, rc::Rc};
 
 use serde_json::{Map, Value};
 
@@ -11,8 +11,12 @@ use crate::node::{Data, Node, Path, Table};
 pub(crate) struct View<'s> {
     root: &'s Value,
     /// The schema itself, what its `$ref` leads to, and what its `allOf` joins.
-    parts: Vec<&'s Map<String, Value>>,
+    parts: Rc<[&'s Map<String, Value>]>,
     live: bool,
+    /// Whether one of several shapes fits here.
+    varied: bool,
+    /// What keys other than the named ones have: a large table asks for each of its keys.
+    others: OnceCell<Option<Rc<Self>>>,
 }
 
 /// What keys other than the named ones a table may have.
@@ -24,19 +28,32 @@ pub(crate) enum Extra<'s> {
 
 impl<'s> View<'s> {
     pub(crate) fn new(root: &'s Value) -> Self {
-        Self { root, parts: Vec::new(), live: false }.at(root)
+        Self::of(root, root, false)
     }
 
     /// The view of another place of the same schema, below this one.
     fn at(&self, schema: &'s Value) -> Self {
-        let mut parts = Vec::new();
-        collect(self.root, schema, &mut parts, 0);
-        let mut view = Self { root: self.root, parts, live: self.live };
-        view.live |= view.flag("x-live");
-        view
+        Self::of(self.root, schema, self.live)
     }
 
-    fn keyword(&self, name: &str) -> Option<&'s Value> {
+    fn of(root: &'s Value, schema: &'s Value, live: bool) -> Self {
+        let mut parts = Vec::new();
+        collect(root, schema, &mut parts, 0);
+        Self::joined(root, parts, live)
+    }
+
+    fn joined(root: &'s Value, parts: Vec<&'s Map<String, Value>>, live: bool) -> Self {
+        let varied = parts.iter().any(|part| part.contains_key("oneOf") || part.contains_key("anyOf"));
+        let live = live || parts.iter().any(|part| part.get("x-live") == Some(&Value::Bool(true)));
+        Self { root, parts: parts.into(), live, varied, others: OnceCell::new() }
+    }
+
+    /// Whether one of several shapes fits here.
+    pub(crate) const fn has_variants(&self) -> bool {
+        self.varied
+    }
+
+    pub(crate) fn keyword(&self, name: &str) -> Option<&'s Value> {
         self.parts.iter().find_map(|part| part.get(name))
     }
 
@@ -69,6 +86,12 @@ impl<'s> View<'s> {
         maps.flat_map(|map| map.keys().map(String::as_str)).collect()
     }
 
+    /// The same, in the order in which the type declares them.
+    pub(crate) fn keys_in_order(&self) -> Vec<&'s str> {
+        let maps = self.parts.iter().filter_map(|part| part.get("properties")?.as_object());
+        maps.flat_map(|map| map.keys().map(String::as_str)).collect()
+    }
+
     pub(crate) fn property(&self, key: &str) -> Option<Self> {
         let find = |part: &&'s Map<String, Value>| part.get("properties")?.get(key);
         self.parts.iter().find_map(find).map(|schema| self.at(schema))
@@ -95,10 +118,13 @@ impl<'s> View<'s> {
 
     /// The view one step below, through a key or into an array.
     pub(crate) fn step(&self, step: &str) -> Option<Self> {
-        self.property(step).or_else(|| match self.extra() {
-            Extra::Like(view) => Some(view),
-            _ => step.parse().ok().and_then(|index| self.items(index)),
-        })
+        let others = || match self.extra() {
+            Extra::Like(view) => Some(Rc::new(view)),
+            _ => None,
+        };
+        self.property(step)
+            .or_else(|| self.others.get_or_init(others).as_deref().cloned())
+            .or_else(|| step.parse().ok().and_then(|index| self.items(index)))
     }
 
     /// The view of a value, each step narrowed to the shape the value takes there.
@@ -115,7 +141,7 @@ impl<'s> View<'s> {
         Some(view)
     }
 
-    fn types(&self) -> Vec<&'s str> {
+    pub(crate) fn types(&self) -> Vec<&'s str> {
         match self.keyword("type") {
             Some(Value::String(name)) => vec![name],
             Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),
@@ -157,6 +183,9 @@ impl<'s> View<'s> {
 
     /// A type that is made of itself ends at the depth given.
     fn variants_within(&self, depth: u8) -> Vec<Self> {
+        if !self.varied {
+            return Vec::new();
+        }
         let lists = self.parts.iter().flat_map(|part| ["oneOf", "anyOf"].map(|name| part.get(name)));
         let variants = lists.flatten().filter_map(Value::as_array).flatten().map(|schema| self.at(schema));
         let flat = |variant: Self| {
@@ -172,6 +201,9 @@ impl<'s> View<'s> {
 
     /// The one shape that a value takes where several are allowed; otherwise the view itself.
     pub(crate) fn narrow(&self, node: &Node) -> Self {
+        if !self.varied || matches!(node.data, Data::Scalar(_) | Data::Unknown) {
+            return self.clone();
+        }
         let variants = self.variants();
         let chosen = match &node.data {
             Data::Table(table) => {
@@ -189,9 +221,10 @@ impl<'s> View<'s> {
         match chosen {
             // A variant may choose again: an optional enum is two lists deep.
             Some(variant) => {
-                let mut narrowed = variant.narrow(node);
-                narrowed.parts.extend(self.parts.iter().filter(|part| part.contains_key("properties")));
-                narrowed
+                let narrowed = variant.narrow(node);
+                let named = self.parts.iter().filter(|part| part.contains_key("properties"));
+                let parts = narrowed.parts.iter().chain(named).copied().collect();
+                Self::joined(self.root, parts, narrowed.live)
             }
             None => self.clone(),
         }

@@ -112,7 +112,10 @@ pub(crate) fn read<C: Config>(shape: &Shape, layers: &Layers, asked: &Asked) -> 
             faults.extend(found.filter(|fault| fault.key.as_ref().is_none_or(|key| !wrong.contains(key))));
         }
     }
-    Reading { value: value.filter(|_| faults.is_empty()), node, problems: asked.sign(faults) }
+    let value = value.filter(|_| faults.is_empty());
+    // What is missing may stand in the source that could not be read.
+    faults.retain(|fault| fault.code != Code::MissingKey || !layers.incomplete);
+    Reading { value, node, problems: asked.sign(faults) }
 }
 
 /// All layers of the table over the default.

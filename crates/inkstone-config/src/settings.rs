@@ -1,20 +1,23 @@
 //! The settings of a program: one snapshot, swapped whole.
 
 use std::{
+    cell::Cell,
     collections::BTreeMap,
     fmt,
     panic::Location,
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, mpsc::Sender},
     time::SystemTime,
 };
 
 use crate::{
-    Config, Effective, Live, Problems, Rejected, ReloadOutcome, SourceStatus, Sources, Status, Watching,
+    Config, Effective, Live, Problems, Rejected, ReloadOutcome, SourceStatus, Sources, Status, WatchStatus,
+    Watching,
     hooks::Hooks,
     layers::Layers,
     loaded::{Commit, Loaded, Section},
     node::split_key,
+    remote::{Ring, SourceHook},
     section::{Asked, Reading, Shape, read},
 };
 
@@ -43,7 +46,14 @@ struct Inner {
     state: Mutex<State>,
     /// Held for a whole reload, so that one follows the other.
     reloading: Mutex<()>,
+    /// Held while the values of a reload are put in force one by one.
+    publishing: RwLock<()>,
     hooks: Hooks,
+}
+
+thread_local! {
+    /// Whether this thread is putting values in force, and so must not wait until that is done.
+    static PUBLISHES: Cell<bool> = const { Cell::new(false) };
 }
 
 struct State {
@@ -53,6 +63,7 @@ struct State {
     sections: Vec<Arc<dyn Section>>,
     rejected: Option<Rejected>,
     reloads: u64,
+    watch: WatchStatus,
 }
 
 impl State {
@@ -73,11 +84,13 @@ impl Settings {
             sections: Vec::new(),
             rejected: None,
             reloads: 0,
+            watch: WatchStatus::default(),
         };
         Self(Arc::new(Inner {
             sources,
             state: Mutex::new(state),
             reloading: Mutex::default(),
+            publishing: RwLock::default(),
             hooks: Hooks::default(),
         }))
     }
@@ -96,13 +109,17 @@ impl Settings {
     /// If anything is wrong with the table, the value is the type's default until the program stops.
     #[track_caller]
     pub fn load<C: Config>(&self, kind: &str, key: &str) -> Live<C> {
-        self.read(kind, key, true, Location::caller())
+        self.read(kind, key, true, Some(Location::caller()))
     }
 
     /// Like [`Settings::load`] for a table that may be missing: without it the defaults hold.
+    ///
+    /// A table whose kind is its key, such as `log`, is one that every program has: no line of the program asks for it,
+    /// so reports name none.
     #[track_caller]
     pub fn load_or_default<C: Config>(&self, kind: &str, key: &str) -> Live<C> {
-        self.read(kind, key, false, Location::caller())
+        let at = Location::caller();
+        self.read(kind, key, false, (kind != key).then_some(at))
     }
 
     fn read<C: Config>(
@@ -110,10 +127,10 @@ impl Settings {
         kind: &str,
         key: &str,
         required: bool,
-        at: &'static Location<'static>,
+        at: Option<&'static Location<'static>>,
     ) -> Live<C> {
         let path = split_key(key).unwrap_or_else(|| vec![key.to_owned()]);
-        let asked = Asked { kind: kind.to_owned(), path, required, at: Some(at) };
+        let asked = Asked { kind: kind.to_owned(), path, required, at };
         let shape = Shape::of::<C>();
         let mut state = self.state();
         let Reading { value, node, problems } = read::<C>(&shape, &state.layers, &asked);
@@ -201,11 +218,39 @@ impl Settings {
         }
         drop(state);
         // Without the lock: whoever follows a value may ask for the status.
+        let whole = self.0.publishing.write().unwrap_or_else(PoisonError::into_inner);
+        PUBLISHES.set(true);
         committed.into_iter().for_each(|table| (table.publish)());
+        PUBLISHES.set(false);
+        drop(whole);
         if news || was_refused {
             self.0.hooks.push(self.applied(changed));
         }
         news
+    }
+
+    /// Reads several values as one reload left them: none of them changes while `read` runs.
+    ///
+    /// A single value is always whole; this is for those that must agree with each other. `read` should only read. In
+    /// what runs while values are put in force, such as the function of [`Live::map`], it waits for nothing.
+    ///
+    /// ```
+    /// # use inkstone_config::{Config, Live, Settings, Sources};
+    /// # #[derive(Clone, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+    /// # #[serde(default)]
+    /// # struct Limits { most: u32 }
+    /// # impl Config for Limits {}
+    /// # let settings = Settings::open(Sources::new());
+    /// let reads: Live<Limits> = settings.load_or_default("application", "reads");
+    /// let writes: Live<Limits> = settings.load_or_default("application", "writes");
+    /// let (reads, writes) = settings.at_once(|| (reads.get(), writes.get()));
+    /// ```
+    pub fn at_once<T>(&self, read: impl FnOnce() -> T) -> T {
+        if PUBLISHES.get() {
+            return read();
+        }
+        let _whole = self.0.publishing.read().unwrap_or_else(PoisonError::into_inner);
+        read()
     }
 
     fn applied(&self, changed: Vec<String>) -> ReloadOutcome {
@@ -230,7 +275,16 @@ impl Settings {
         self.0.hooks.add(Arc::new(hook));
     }
 
+    /// Calls `hook` with the address of each remote source and whether it can be followed: once for each now, and then
+    /// whenever that changes. It runs on the task that follows the source, so it must not wait.
+    pub fn on_source(&self, hook: impl Fn(&str, bool) + Send + Sync + 'static) {
+        self.0.sources.on_source(&(Arc::new(hook) as SourceHook));
+    }
+
     /// Watches the files and reloads when they change, until the returned value is dropped.
+    ///
+    /// Without this the values stay as they are until somebody calls [`Settings::reload`]. Whether the system tells of
+    /// changes at once, or they are looked for, is in [`Status::watch`].
     pub fn watch(&self) -> Watching {
         Watching::start(self.clone())
     }
@@ -242,12 +296,21 @@ impl Settings {
         let mut pending_restart: Vec<_> = pending.collect();
         pending_restart.sort_unstable();
         pending_restart.dedup();
+        let told = |source: &SourceStatus| SourceStatus {
+            trouble: self.0.sources.trouble_of(&source.name),
+            ..source.clone()
+        };
         Status {
-            sources: state.loaded.clone(),
+            sources: state.loaded.iter().map(told).collect(),
             rejected: state.rejected.clone(),
             pending_restart,
             reloads: state.reloads,
+            watch: state.watch.clone(),
         }
+    }
+
+    pub(crate) fn set_watch(&self, watch: WatchStatus) {
+        self.state().watch = watch;
     }
 
     /// Every value of every table read so far, with its origin; secrets are masked.
@@ -258,6 +321,11 @@ impl Settings {
             all.extend(section.leaves());
         }
         all.iter().map(|(key, leaf)| leaf.effective(key)).collect()
+    }
+
+    /// Tells `bell` when a remote source has changed; `false` if there is none.
+    pub(crate) fn listen(&self, bell: &Sender<Ring>) -> bool {
+        self.0.sources.listen(bell)
     }
 
     /// Every file whose change may matter: the configuration and what its references name.

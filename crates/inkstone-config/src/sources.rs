@@ -2,18 +2,19 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::{OsStr, OsString},
     fmt,
     io::{self, Read},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, mpsc::Sender},
 };
 
 use crate::{
     Code, Fault, Problems, Source,
     layers::Layers,
-    node::Table,
     origin::sha256,
     read::{self, Format, Lookup},
+    remote::{Held, RemoteAddress, RemoteSource, Ring, SourceHook},
 };
 
 /// Where the configuration is read from, in rising precedence: files and texts in the order given, then
@@ -32,13 +33,28 @@ use crate::{
 pub struct Sources {
     documents: Vec<Document>,
     env: BTreeMap<String, String>,
+    /// Variables with a short name, and the keys they set.
+    short: Vec<(&'static str, &'static str)>,
+    /// Flags with a name of their own, the keys they set, and what to.
+    flags: Vec<(&'static str, &'static str, String)>,
     set: Vec<String>,
+    remotes: Vec<Arc<dyn RemoteSource>>,
+    elsewhere: bool,
 }
 
 #[derive(Clone)]
 enum Document {
-    File { path: PathBuf, optional: bool },
-    Text { name: String, text: String },
+    File {
+        path: PathBuf,
+        optional: bool,
+    },
+    Text {
+        name: String,
+        text: String,
+    },
+    Remote(Arc<Held>),
+    /// An address that cannot be used.
+    Bad(Box<Fault>),
 }
 
 impl Sources {
@@ -68,6 +84,109 @@ impl Sources {
         self
     }
 
+    /// A kind of remote source, whose addresses [`Sources::location`] then takes. A second one of the same scheme
+    /// takes the place of the first.
+    #[must_use]
+    pub fn remote(mut self, source: impl RemoteSource) -> Self {
+        self.remotes.insert(0, Arc::new(source));
+        self
+    }
+
+    /// What `--config` names: a file, or the address of a remote source: `k8s://shop/catalog/config.toml`.
+    #[must_use]
+    pub fn location(mut self, location: impl AsRef<OsStr>) -> Self {
+        let location = location.as_ref();
+        let Some((text, scheme)) =
+            location.to_str().and_then(|text| Some((text, RemoteAddress::scheme_of(text)?)))
+        else {
+            return self.file(location);
+        };
+        if scheme == "file" {
+            return self.file(&text["file://".len()..]);
+        }
+        let opened = match self.remotes.iter().find(|source| source.scheme() == scheme) {
+            Some(source) => Held::open(source.as_ref(), text),
+            None => Err(self.unknown_scheme(scheme, text)),
+        };
+        self.documents.push(match opened {
+            Ok(held) => Document::Remote(Arc::new(held)),
+            Err(fault) => Document::Bad(Box::new(fault)),
+        });
+        self
+    }
+
+    /// The parts of a `--config` that was split at its commas, each as [`Sources::location`]. The hosts of an address
+    /// may have commas between them too. Empty parts are none.
+    #[must_use]
+    pub fn locations(mut self, parts: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        let mut open = OsString::new();
+        for part in parts {
+            if !open.is_empty() {
+                open.push(",");
+            }
+            open.push(part);
+            if !open.to_str().is_some_and(RemoteAddress::is_unfinished) && !open.is_empty() {
+                self = self.location(std::mem::take(&mut open));
+            }
+        }
+        if open.is_empty() { self } else { self.location(open) }
+    }
+
+    fn unknown_scheme(&self, scheme: &str, text: &str) -> Fault {
+        let target = RemoteAddress::parse(text)
+            .map_or_else(|_| format!("{scheme}://…"), |address| address.to_string());
+        let known: Vec<_> = self.remotes.iter().map(|source| format!("`{}://`", source.scheme())).collect();
+        let known = if known.is_empty() {
+            "only files".to_owned()
+        } else {
+            format!("files and {}", known.join(", "))
+        };
+        Fault::new(Code::BadSource, format_args!("this program cannot read `{scheme}://`; it reads {known}"))
+            .target(target)
+            .hint(format_args!(
+                "give `main` the source: `inkstone::Main::new(build_info!())\
+                 .config_source(inkstone::{scheme}::config_source()).run(service)`, with the feature of that name"
+            ))
+    }
+
+    /// Reads the remote sources for the first time, all at once, and follows them from then on. What cannot be read
+    /// is reported by [`Settings::open`](crate::Settings::open); each source waits at most for its `timeout`.
+    ///
+    /// Following goes on for as long as these sources, or settings opened from them, live. Must be called on a tokio
+    /// runtime. Without remote sources this does nothing.
+    pub async fn fetch(&self) {
+        self.held().for_each(|remote| remote.begin());
+        // Each has its own time, and all of them run.
+        let mut waiting = tokio::task::JoinSet::new();
+        for remote in self.held() {
+            let remote = Arc::clone(remote);
+            waiting.spawn(async move { remote.first().await });
+        }
+        while waiting.join_next().await.is_some() {}
+    }
+
+    fn held(&self) -> impl Iterator<Item = &Arc<Held>> {
+        self.documents.iter().filter_map(|document| match document {
+            Document::Remote(held) => Some(held),
+            _ => None,
+        })
+    }
+
+    /// Tells `bell` when a remote source has changed; `false` if there is none.
+    pub(crate) fn listen(&self, bell: &Sender<Ring>) -> bool {
+        self.held().map(|remote| remote.listen(bell.clone())).count() > 0
+    }
+
+    /// Tells `hook` whether each remote source can be followed, now and whenever that changes.
+    pub(crate) fn on_source(&self, hook: &SourceHook) {
+        self.held().for_each(|remote| remote.on_source(hook));
+    }
+
+    /// What is wrong with the remote source that a document was read from.
+    pub(crate) fn trouble_of(&self, document: &str) -> Option<String> {
+        self.held().find_map(|remote| remote.trouble_of(document))
+    }
+
     /// Environment variables: `INKSTONE__REDIS__CART__ADDR` sets `redis.cart.addr`; all of them can be
     /// named by `${env:NAME}`.
     #[must_use]
@@ -83,6 +202,27 @@ impl Sources {
         self.env(std::env::vars_os().map(|(key, value)| (text(key), text(value))))
     }
 
+    /// Lets the environment variable `name` set `key`, unless it is empty: `INKSTONE_HOST` for `app.host`. The variable that
+    /// spells the key out wins over it.
+    ///
+    /// ```
+    /// use inkstone_config::{Settings, Sources};
+    /// let sources = Sources::new().env([("SHOP_PORT", "8080")]).short_env("SHOP_PORT", "server.http.port");
+    /// assert!(Settings::open(sources).problems().is_empty());
+    /// ```
+    #[must_use]
+    pub fn short_env(mut self, name: &'static str, key: &'static str) -> Self {
+        self.short.push((name, key));
+        self
+    }
+
+    /// Sets `key` as the flag `name` of the command line says: `--host` for `app.host`. `--set` wins over it.
+    #[must_use]
+    pub fn flag(mut self, name: &'static str, key: &'static str, value: &str) -> Self {
+        self.flags.push((name, key, value.to_owned()));
+        self
+    }
+
     /// One `key=value` of the command line's `--set`.
     #[must_use]
     pub fn set(mut self, assignment: &str) -> Self {
@@ -90,15 +230,23 @@ impl Sources {
         self
     }
 
+    /// For tools: the sources are those of another machine, so a reference to its environment or files is taken for
+    /// good as it stands.
+    #[must_use]
+    pub fn elsewhere(mut self) -> Self {
+        self.elsewhere = true;
+        self
+    }
+
     /// Reads everything as it is now.
     pub(crate) fn read(&self) -> Layers {
-        let mut layers = Layers::default();
+        let mut layers = Layers { elsewhere: self.elsewhere, ..Layers::default() };
         for document in &self.documents {
             self.read_document(document, &mut layers);
         }
         let mut problems = Problems::new();
-        layers.tables.push(read::environment(&self.env, &mut problems));
-        let mut set = Table::new();
+        layers.tables.push(read::environment(&self.env, &self.short, &mut problems));
+        let mut set = read::flags(&self.flags);
         problems.extend(self.set.iter().filter_map(|text| read::assignment(&mut set, text).err()));
         layers.tables.push(set);
         layers.problems.append(problems);
@@ -107,6 +255,8 @@ impl Sources {
 
     fn read_document(&self, document: &Document, layers: &mut Layers) {
         let (source, dir) = match document {
+            Document::Remote(held) => return held.read(&self.env, layers),
+            Document::Bad(fault) => return layers.broken(Fault::clone(fault).into()),
             Document::Text { name, text } => (Source::new(name, text), Path::new("")),
             Document::File { path, optional } => {
                 layers.watched.push(path.clone());
@@ -117,43 +267,67 @@ impl Sources {
                 }
             }
         };
-        let source = Arc::new(source);
-        layers.documents.push(Arc::clone(&source));
-        let format = Format::of(&source.name).map_err(Problems::from);
-        match format.and_then(|format| read::document(&source, format)) {
-            Err(problems) => layers.broken(problems),
-            Ok(mut table) => {
-                let mut lookup = Lookup { env: Some(&self.env), dir, files: &mut layers.watched };
-                read::resolve(&mut table, &mut lookup, &mut layers.problems);
-                layers.tables.push(table);
-            }
-        }
+        read_text(source, None, &self.env, dir, layers);
     }
 
     /// The files named here, without those that references in them name.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
         let file = |document: &Document| match document {
             Document::File { path, .. } => Some(path.clone()),
-            Document::Text { .. } => None,
+            Document::Text { .. } | Document::Remote(_) | Document::Bad(_) => None,
         };
         self.documents.iter().filter_map(file).collect()
     }
 }
 
-fn read_file(path: &Path) -> io::Result<Source> {
+/// Reads a document whose name, or `ending` in its place, says which format it has.
+pub(crate) fn read_text(
+    source: Source,
+    ending: Option<&str>,
+    env: &BTreeMap<String, String>,
+    dir: &Path,
+    layers: &mut Layers,
+) {
+    let source = Arc::new(source);
+    layers.documents.push(Arc::clone(&source));
+    let format = Format::of(ending.unwrap_or(&source.name)).map_err(Problems::from);
+    match format.and_then(|format| read::document(&source, format)) {
+        Err(problems) => layers.broken(problems),
+        Ok(mut table) => {
+            let env = (!layers.elsewhere).then_some(env);
+            let mut lookup = Lookup { env, dir, files: &mut layers.watched };
+            read::resolve(&mut table, &mut lookup, &mut layers.problems);
+            layers.tables.push(table);
+        }
+    }
+}
+
+/// The text of a document, if it is one.
+pub(crate) fn source_of(name: &str, bytes: &[u8], sealed: bool) -> Result<Source, &'static str> {
+    let text = std::str::from_utf8(bytes).map_err(|_| "it is not UTF-8 text")?;
+    // Editors on Windows begin a file with a byte order mark, which counts for the hash only.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut source = Source::new(name, text);
+    source.hash = sha256(bytes);
+    source.sealed = sealed;
+    Ok(source)
+}
+
+/// The content of a file, which may not be larger than a configuration may be.
+pub(crate) fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     // A byte more than is allowed: what leads to a device or a pipe may never end.
     std::fs::File::open(path)?.take(read::MOST_TEXT.bytes() + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > read::MOST_TEXT.bytes() {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, read::too_large()));
     }
-    let not_text = |_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text");
-    let text = std::str::from_utf8(&bytes).map_err(not_text)?;
-    // Editors on Windows begin a file with a byte order mark, which counts for the hash only.
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut source = Source::new(&path.display().to_string(), text);
-    source.hash = sha256(&bytes);
-    Ok(source)
+    Ok(bytes)
+}
+
+fn read_file(path: &Path) -> io::Result<Source> {
+    let bytes = read_bytes(path)?;
+    source_of(&path.display().to_string(), &bytes, false)
+        .map_err(|why| io::Error::new(io::ErrorKind::InvalidData, why))
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Fault {

@@ -93,7 +93,7 @@ fn hide_within(view: &View<'_>, node: &Node, depth: u8) {
 }
 
 fn hide(node: &Node) {
-    node.origin.source.hide(node.origin.line, node.origin.column, node.origin.len);
+    node.origin.source.hide(&node.origin);
     match &node.data {
         Data::Table(table) => table.values().for_each(|entry| hide(&entry.value)),
         Data::Array(items) => items.iter().for_each(hide),

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use inkstone_config::{Code, Config, Live, Problems};
-use inkstone_core::{App, Bound, Component, Cx, Error, Load, Result, Section, Server, build_info};
+use inkstone_core::{App, AppHandle, Bound, Component, Cx, Error, Load, Result, Section, Server, build_info};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -21,11 +21,19 @@ async fn service(app: App) -> Result {
     let _spare = spare.build().await?;
     // Late: with `--check` the service has ended before.
     let _limits = app.live::<PoolConfig>("limits");
-    app.job("install", async { say("installed").map_err(Error::from) })
+    let who = app.handle().clone();
+    app.job("who", async move { say(&format!("I am {}", who_is(&who))).map_err(Error::from) })
+        .job("install", async { say("installed").map_err(Error::from) })
         .job("fail", async { Err::<(), _>(std::io::Error::other("the disk is on fire")) })
         .serve(server)
         .run()
         .await
+}
+
+fn who_is(app: &AppHandle) -> serde_json::Value {
+    let mut who = serde_json::json!(app.identity());
+    who["host"] = app.config().host.clone().into();
+    who
 }
 
 fn say(what: &str) -> std::io::Result<()> {

@@ -2,63 +2,34 @@
 
 use std::fmt;
 use std::panic::Location;
-use std::sync::Arc;
 
-use clap::Parser;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use inkstone_config::{Config, Dur, Live, Settings, Sources};
+use inkstone_config::{Config, Live, Settings, Sources};
 use inkstone_observe::LogConfig;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use crate::build_info::BuildInfo;
-use crate::component::{Load, Server};
+use crate::component::{Health, Load, Server};
+use crate::config::AppConfig;
 use crate::cx::Cx;
 use crate::error::{Error, Result};
 use crate::flags::Flags;
 use crate::handle::AppHandle;
+use crate::identity::Identity;
+use crate::jobs::JobInput;
 use crate::lifecycle;
 use crate::load::Section;
+use crate::sockets::Sockets;
 
-/// The service itself.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct AppConfig {
-    /// The service's name. Empty means the name of its crate.
-    pub name: String,
-    /// How long the service goes on serving after it was told to stop and has reported itself not ready, so that
-    /// callers learn of it first. A stop from the keyboard does not wait.
-    pub drain: Dur,
-    /// Longest time a stop may take, drain included; then what is left is cut off. Closing what is still open then
-    /// takes at most 3 s more. Keep the pod's `terminationGracePeriodSeconds` above both.
-    pub stop_within: Dur,
-}
-
-impl Default for AppConfig {
-    fn default() -> Self {
-        Self {
-            name: String::new(),
-            // endpoints reach callers within milliseconds on an idle cluster, within a second on a busy one
-            drain: Dur::from(std::time::Duration::from_secs(1)),
-            // Kubernetes kills after 30 s unless told otherwise
-            stop_within: Dur::from(std::time::Duration::from_secs(20)),
-        }
-    }
-}
-
-impl Config for AppConfig {
-    fn check(&self, problems: &mut inkstone_config::Problems) {
-        if *self.drain >= *self.stop_within {
-            problems.reject(
-                "drain",
-                format_args!("{} leaves nothing of stop_within ({})", self.drain, self.stop_within),
-            );
-        }
-    }
-}
-
-/// A service: load components, put servers and jobs on it, run it.
+/// A service: load components, put servers and jobs on it, run it. [`main`](crate::main()) makes it from the process's
+/// command line and environment.
+///
+/// Loading does not fail: what is wrong with the configuration is reported by the first `build`, or by `run`.
+///
+/// With `--check` the service ends there, before anything is touched. A table that nothing has read is an error in
+/// `run`. At a `build`, where more may be loaded later, it is one only if it must be misspelt: its first word is
+/// almost that of a table that was loaded (`[reids.cart]`), or its key almost one that is loaded and is not there.
+/// The others are warnings. So load all tables before the first `build`.
 ///
 /// ```
 /// use inkstone_core::App;
@@ -69,9 +40,20 @@ impl Config for AppConfig {
 #[must_use = "an app does nothing until it runs"]
 pub struct App {
     pub(crate) handle: AppHandle,
-    pub(crate) config: Arc<AppConfig>,
-    pub(crate) servers: Vec<ServerEntry>,
-    pub(crate) jobs: Vec<Job>,
+    pub(crate) parts: Vec<Part>,
+    pub(crate) keep_running: bool,
+}
+
+/// What a start does, in order.
+pub(crate) enum Part {
+    Server(ServerEntry),
+    /// Waits until something is there.
+    Wait(Gate),
+}
+
+pub(crate) struct Gate {
+    pub(crate) name: &'static str,
+    pub(crate) check: Box<dyn Fn() -> BoxFuture<'static, Health> + Send + Sync>,
 }
 
 pub(crate) struct ServerEntry {
@@ -81,48 +63,37 @@ pub(crate) struct ServerEntry {
     pub(crate) asked_at: &'static Location<'static>,
 }
 
-pub(crate) struct Job {
-    pub(crate) name: &'static str,
-    pub(crate) run: BoxFuture<'static, Result>,
-}
-
 impl App {
-    /// An app from the process's command line and environment. [`main`](crate::main()) does this for a service.
-    ///
-    /// Nothing fails here: what is wrong with the configuration is reported by the first `build`, or by `run`.
-    ///
-    /// With `--check` the service ends there, before anything is touched. A table that nothing has read is an error in
-    /// `run`. At a `build`, where more may be loaded later, it is one only if it must be misspelt: its first word is
-    /// almost that of a table that was loaded (`[reids.cart]`), or its key almost one that is loaded and is not there.
-    /// The others are warnings. So load all tables before the first `build`.
-    pub fn new(build: BuildInfo) -> Self {
-        Self::from_flags(build, Flags::parse())
-    }
-
     /// An app from a text, for tests. Neither command line nor environment are looked at. The name's ending says
     /// whether the text is TOML, YAML or JSON.
     pub fn from_toml(name: &str, text: &str) -> Self {
-        Self::from_sources(crate::build_info!(), Flags::default(), Sources::new().text(name, text))
+        Self::with_sources(crate::build_info!(), Sources::new().text(name, text))
     }
 
-    /// An app from these sources, for a program with a command line of its own and for tests with files.
+    /// An app from these sources, for a program with a command line of its own and for tests with files. Remote
+    /// sources among them must have been read: [`Sources::fetch`].
     pub fn with_sources(build: BuildInfo, sources: Sources) -> Self {
-        Self::from_sources(build, Flags::default(), sources)
+        Self::from_sources(build, Flags::default(), sources, Sockets::default()).traced(|_| None)
     }
 
-    pub(crate) fn from_flags(build: BuildInfo, flags: Flags) -> Self {
-        let sources = flags.sources();
-        let app = Self::from_sources(build, flags, sources);
-        app.handle.settings().load_or_default::<LogConfig>("log", "log").get().install();
-        app
+    pub(crate) fn from_flags(build: BuildInfo, flags: Flags, sources: Sources, sockets: Sockets) -> Self {
+        let app = Self::from_sources(build, flags, sources, sockets);
+        let config = app.handle.settings().load_or_default::<LogConfig>("log", "log");
+        let me = app.handle.identity();
+        let logs = config.get().install_for(&[("app", &me.name), ("instance", &me.instance)]);
+        logs.follow(&config);
+        logs.register(app.handle.metrics());
+        app.handle.set_logs(logs);
+        app.traced(|name| std::env::var(name).ok())
     }
 
-    fn from_sources(build: BuildInfo, flags: Flags, sources: Sources) -> Self {
+    fn from_sources(build: BuildInfo, flags: Flags, sources: Sources, sockets: Sockets) -> Self {
         let settings = Settings::open(sources);
         let config = settings.load_or_default::<AppConfig>("app", "app").get();
         let name = if config.name.is_empty() { build.name.clone() } else { config.name.clone() };
-        let handle = AppHandle::new(name, build, flags, settings, *config.stop_within);
-        Self { handle, config, servers: Vec::new(), jobs: Vec::new() }
+        let identity = Identity::new(&name, &build.version, &config, &flags.downward());
+        let handle = AppHandle::new(identity, build, flags, settings, config, sockets);
+        Self { handle, parts: Vec::new(), keep_running: false }
     }
 
     /// Reads and checks the table at `key`. Touches nothing, and does not fail: problems are recorded, and the first
@@ -148,12 +119,36 @@ impl App {
     }
 
     /// Adds a job: what `--job=name` runs instead of serving. It should be safe to run twice.
-    pub fn job<F, E>(mut self, name: &'static str, job: F) -> Self
+    pub fn job<F, E>(self, name: &'static str, job: F) -> Self
     where
         F: Future<Output = std::result::Result<(), E>> + Send + 'static,
         E: Into<Error>,
     {
-        self.jobs.push(Job { name, run: job.map(|result| result.map_err(Into::into)).boxed() });
+        self.handle.0.jobs.once(name, job.map(|result| result.map_err(Into::into)).boxed());
+        self
+    }
+
+    /// Adds a job that is given data and headers (`--job-data`, `--job-header`), and that can run again and again: the
+    /// governor may start it beside the servers.
+    ///
+    /// ```
+    /// use inkstone_core::{App, Error, JobInput};
+    ///
+    /// let app = App::from_toml("t.toml", "").job_with("greet", |input: JobInput| async move {
+    ///     let name = input.text()?.to_owned();
+    ///     println!("hello {name}");
+    ///     Ok::<_, Error>(())
+    /// });
+    /// assert!(app.handle().jobs()[0].repeatable);
+    /// ```
+    pub fn job_with<W, F, E>(self, name: &'static str, work: W) -> Self
+    where
+        W: Fn(JobInput) -> F + Send + Sync + 'static,
+        F: Future<Output = std::result::Result<(), E>> + Send + 'static,
+        E: Into<Error>,
+    {
+        let work = move |input| work(input).map(|result| result.map_err(Into::into)).boxed();
+        self.handle.0.jobs.often(name, work);
         self
     }
 
@@ -161,12 +156,71 @@ impl App {
     #[track_caller]
     pub fn serve<S: Server>(mut self, server: S) -> Self {
         let cx = server.cx().clone();
-        self.servers.push(ServerEntry {
+        let asked_at = Location::caller();
+        self.parts.push(Part::Server(ServerEntry {
             cx,
             last: S::LAST,
             bind: server.bind().boxed(),
-            asked_at: Location::caller(),
-        });
+            asked_at,
+        }));
+        self
+    }
+
+    /// Starts what is added after this only once `check` says that what was added before is there: until then it is
+    /// asked again and again, for `app.ready_within` at most. The servers added before serve already.
+    ///
+    /// ```
+    /// use inkstone_core::{App, Health};
+    ///
+    /// let app = App::from_toml("t.toml", "")
+    ///     // .serve(replica)
+    ///     .wait_until("the replica has caught up", || async { Health::Up });
+    ///     // .serve(http)
+    /// # drop(app);
+    /// ```
+    pub fn wait_until<F, Fut>(mut self, name: &'static str, check: F) -> Self
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Health> + Send + 'static,
+    {
+        self.parts.push(Part::Wait(Gate { name, check: Box::new(move || check().boxed()) }));
+        self
+    }
+
+    /// Lets the app run until it is told to stop even if it has no server and no work of its own.
+    pub fn keep_running(self) -> Self {
+        Self { keep_running: true, ..self }
+    }
+
+    /// [`AppHandle::on_ready`], while the app is put together.
+    pub fn on_ready<F, Fut, E>(self, name: &'static str, hook: F) -> Self
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = std::result::Result<(), E>> + Send + 'static,
+        E: Into<Error>,
+    {
+        self.handle.on_ready(name, hook);
+        self
+    }
+
+    /// [`AppHandle::before_stop`], while the app is put together.
+    pub fn before_stop<F, E>(self, name: &'static str, hook: F) -> Self
+    where
+        F: Future<Output = std::result::Result<(), E>> + Send + 'static,
+        E: Into<Error>,
+    {
+        self.handle.before_stop(name, hook);
+        self
+    }
+
+    /// [`AppHandle::after_stop`], while the app is put together. Added before the first `build`, it runs after a start that
+    /// failed, too.
+    pub fn after_stop<F, E>(self, name: &'static str, hook: F) -> Self
+    where
+        F: Future<Output = std::result::Result<(), E>> + Send + 'static,
+        E: Into<Error>,
+    {
+        self.handle.after_stop(name, hook);
         self
     }
 
@@ -177,10 +231,11 @@ impl App {
     }
 
     /// Runs the jobs that the command line asks for, or serves until the service is told to stop; then closes
-    /// everything in reverse order.
+    /// everything in reverse order. Without a server it runs until the work that was spawned is done.
     ///
     /// # Errors
-    /// What kept it from starting, what made a server or job fail, and what was still running at the deadline.
+    /// What kept it from starting, what made a server, job or hook fail, and what was still running at the deadline; that
+    /// there is nothing to run.
     pub async fn run(self) -> Result {
         lifecycle::run(self).await
     }
@@ -190,4 +245,10 @@ impl fmt::Debug for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("App").field("handle", &self.handle).finish_non_exhaustive()
     }
+}
+
+/// How many threads run the service's tasks. They start before remote sources can be read, so flags, environment and
+/// files are read for this alone; what is wrong with them is reported by the app.
+pub(crate) fn worker_threads(flags: &Flags) -> usize {
+    Settings::open(flags.sources(Sources::new())).load_or_default::<AppConfig>("app", "app").get().threads()
 }

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
+use anstyle::{AnsiColor, Style};
 use serde::{Deserialize, Serialize};
+
+use crate::dependencies::Dependencies;
 
 /// What was built, from what, by whom. Made by [`build_info!`](crate::build_info) in the service's own crate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +16,12 @@ pub struct BuildInfo {
     pub version: String,
     /// The commit it was built from, or `unknown` outside a repository.
     pub commit: String,
+    /// The branch, or `unknown`.
+    #[serde(default)]
+    pub branch: String,
+    /// What `git describe --tags` says: the newest tag, and how far above it the commit is; or `unknown`.
+    #[serde(default)]
+    pub tag: String,
     /// Whether the work tree had changes that are in no commit.
     pub dirty: bool,
     /// The host it was built on.
@@ -29,19 +38,24 @@ pub struct BuildInfo {
     pub target: String,
     /// `debug` or `release`.
     pub profile: String,
+    /// The crates in it. Not part of the JSON form: ask for them by themselves.
+    #[serde(skip)]
+    pub dependencies: Dependencies,
 }
 
 impl BuildInfo {
     /// What `build_info!` found in the environment of the compiler. Not meant to be called by hand.
     #[doc(hidden)]
     #[must_use]
-    pub fn from_compiler(name: &str, version: &str, found: [Option<&str>; 8]) -> Self {
-        let [commit, dirty, host, user, time, rustc, target, profile] = found;
+    pub fn from_compiler(name: &str, version: &str, found: [Option<&'static str>; 11]) -> Self {
+        let [commit, branch, tag, dirty, host, user, time, rustc, target, profile, dependencies] = found;
         let known = |value: Option<&str>| value.unwrap_or("unknown").to_owned();
         Self {
             name: name.to_owned(),
             version: version.to_owned(),
             commit: known(commit),
+            branch: known(branch),
+            tag: known(tag),
             dirty: dirty == Some("true"),
             host: known(host),
             user: known(user),
@@ -50,6 +64,7 @@ impl BuildInfo {
             inkstone: env!("CARGO_PKG_VERSION").to_owned(),
             target: known(target),
             profile: known(profile),
+            dependencies: Dependencies::from_text(dependencies.unwrap_or_default()),
         }
     }
 
@@ -74,12 +89,29 @@ impl BuildInfo {
 /// What `--version` prints.
 impl fmt::Display for BuildInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let dirty = if self.dirty { ", with uncommitted changes" } else { "" };
-        writeln!(f, "{} {}", self.name, self.version)?;
-        writeln!(f, "commit    {}{dirty}", self.commit)?;
-        writeln!(f, "built     {} by {} on {}", self.time, self.user, self.host)?;
-        writeln!(f, "rustc     {} ({}, {})", self.rustc, self.target, self.profile)?;
-        write!(f, "inkstone  {}", self.inkstone)
+        f.write_str(&self.text(false))
+    }
+}
+
+/// The colour of what a value is called.
+const LABEL: Style = AnsiColor::Green.on_default();
+
+impl BuildInfo {
+    /// The text of `--version`, in colours for a terminal if wanted.
+    #[must_use]
+    pub fn text(&self, color: bool) -> String {
+        let changes = if self.dirty { ", with uncommitted changes" } else { "" };
+        let rows = [
+            ("commit", format!("{}{changes}", self.commit)),
+            ("branch", self.branch.clone()),
+            ("tag", self.tag.clone()),
+            ("built", format!("{} by {} on {}", self.time, self.user, self.host)),
+            ("rustc", format!("{} ({}, {})", self.rustc, self.target, self.profile)),
+            ("inkstone", self.inkstone.clone()),
+        ];
+        let label = if color { LABEL } else { Style::new() };
+        let rows = rows.map(|(name, value)| format!("{label}{name:<10}{label:#}{value}"));
+        format!("{} {}\n{}", self.name, self.version, rows.join("\n"))
     }
 }
 
@@ -100,6 +132,8 @@ macro_rules! build_info {
             ::core::env!("CARGO_PKG_VERSION"),
             [
                 ::core::option_env!("INKSTONE_BUILD_COMMIT"),
+                ::core::option_env!("INKSTONE_BUILD_BRANCH"),
+                ::core::option_env!("INKSTONE_BUILD_TAG"),
                 ::core::option_env!("INKSTONE_BUILD_DIRTY"),
                 ::core::option_env!("INKSTONE_BUILD_HOST"),
                 ::core::option_env!("INKSTONE_BUILD_USER"),
@@ -107,6 +141,7 @@ macro_rules! build_info {
                 ::core::option_env!("INKSTONE_BUILD_RUSTC"),
                 ::core::option_env!("INKSTONE_BUILD_TARGET"),
                 ::core::option_env!("INKSTONE_BUILD_PROFILE"),
+                ::core::option_env!("INKSTONE_BUILD_DEPENDENCIES"),
             ],
         )
     };

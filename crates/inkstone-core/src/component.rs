@@ -8,7 +8,9 @@ use inkstone_config::{Config, Live};
 
 use crate::cx::Cx;
 use crate::error::Error;
+use crate::inventory::Peer;
 use crate::load::{Loader, Section};
+use crate::table::Table;
 
 /// One kind of thing a service uses: an SQL database, a gRPC client.
 ///
@@ -28,6 +30,17 @@ pub trait Component: Clone + Send + Sync + 'static {
     /// Whether the instance can serve now.
     fn health(&self) -> impl Future<Output = Health> + Send {
         async { Health::Up }
+    }
+
+    /// What there is to count now, by name and number: connections of a pool, calls in flight. Asked by the governor, so
+    /// it must not wait.
+    fn stats(&self) -> Vec<(&'static str, u64)> {
+        Vec::new()
+    }
+
+    /// Whom it is connected to now, or tries to be. Asked by the governor, so it must not wait.
+    fn peers(&self) -> Vec<Peer> {
+        Vec::new()
     }
 
     /// Finishes what is in flight and lets go. Called once, in reverse order of building.
@@ -79,7 +92,7 @@ pub trait Load: Sized {
 
 impl<C: Component> Load for C {
     const KIND: &'static str = <C as Component>::KIND;
-    type Config = <C as Component>::Config;
+    type Config = Table<<C as Component>::Config>;
     type Loaded = Loader<C>;
 
     fn loaded(section: Section<Self::Config>) -> Loader<C> {

@@ -39,8 +39,9 @@ impl Cx {
     pub fn guard(&self, protocol: Protocol, target: impl Into<Arc<str>>, config: Live<GuardConfig>) -> Guard {
         let app = &self.app;
         let recorder =
-            Recorder::new(app.metrics(), protocol, self.kind, self.name.clone(), target, app.debug());
-        Guard::new(recorder, config)
+            Recorder::new(app.metrics(), protocol, self.kind, self.name.clone(), target, app.debug())
+                .with_logs(app.logs(), app.tail());
+        Guard::new(recorder, config).traced(app.tracer().clone())
     }
 
     /// Cancelled when servers are to stop accepting and finish what is in flight.

@@ -3,13 +3,14 @@
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use inkstone_config::{Fault, Problems, Settings, Severity};
-use inkstone_observe::Metrics;
+use inkstone_config::{Fault, Live, Problems, Settings, Severity};
+use inkstone_observe::trace;
+use inkstone_observe::{LogControl, Metrics, MetricsConfig, Tail};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -17,8 +18,19 @@ use tokio_util::task::TaskTracker;
 
 use crate::build_info::BuildInfo;
 use crate::component::{Component, Health};
+use crate::config::AppConfig;
+use crate::cx::Cx;
 use crate::error::Error;
 use crate::flags::Flags;
+use crate::hooks::Hooks;
+use crate::identity::Identity;
+use crate::inventory::{Inventory, Offer, Peer};
+use crate::job_metrics::JobMetrics;
+use crate::jobs::Jobs;
+use crate::optional::Optional;
+use crate::panics::{Edge, Panics};
+use crate::sockets::Sockets;
+use crate::traces::Traces;
 
 /// Where an app is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,11 +50,14 @@ pub enum Phase {
 pub struct AppHandle(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
-    pub(crate) name: String,
+    pub(crate) identity: Identity,
+    pub(crate) config: Arc<AppConfig>,
     pub(crate) build: BuildInfo,
     pub(crate) flags: Flags,
     pub(crate) settings: Settings,
     pub(crate) metrics: Metrics,
+    logs: OnceLock<LogControl>,
+    tail: Tail,
     pub(crate) debug: bool,
     pub(crate) phase: watch::Sender<Phase>,
     /// Asks for a graceful stop.
@@ -50,10 +65,19 @@ pub(crate) struct Inner {
     pub(crate) stop: CancellationToken,
     pub(crate) stop_last: CancellationToken,
     pub(crate) tasks: TaskTracker,
-    /// How long a stop may take.
-    pub(crate) stop_within: Duration,
+    /// Whether anything was spawned.
+    pub(crate) works: AtomicBool,
+    pub(crate) hooks: Hooks,
+    pub(crate) jobs: Jobs,
+    pub(crate) job_metrics: JobMetrics,
+    pub(crate) panics: Panics,
+    pub(crate) sockets: Sockets,
+    /// Cancelled once `run` looks after signals itself.
+    pub(crate) running: CancellationToken,
     /// When the stop began.
     stop_began: OnceLock<Instant>,
+    pub(crate) traces: OnceLock<Traces>,
+    pub(crate) inventory: Inventory,
     instances: Mutex<Vec<Arc<Instance>>>,
     provided: Mutex<HashMap<TypeId, Box<dyn Any + Send + Sync>>>,
 }
@@ -64,36 +88,60 @@ pub struct Instance {
     pub kind: &'static str,
     /// Its key in the configuration.
     pub name: Arc<str>,
+    required: Live<bool>,
+    app: Weak<Inner>,
     health: Box<dyn Fn() -> BoxFuture<'static, Health> + Send + Sync>,
+    stats: Box<dyn Fn() -> Vec<(&'static str, u64)> + Send + Sync>,
+    peers: Box<dyn Fn() -> Vec<Peer> + Send + Sync>,
     pub(crate) close: Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>,
 }
 
 impl AppHandle {
     pub(crate) fn new(
-        name: String,
+        identity: Identity,
         build: BuildInfo,
         flags: Flags,
         settings: Settings,
-        stop_within: Duration,
+        config: Arc<AppConfig>,
+        sockets: Sockets,
     ) -> Self {
         let debug = flags.debug;
-        let metrics = Metrics::new();
-        metrics.build_info(&BuildInfo { name: name.clone(), ..build.clone() }.labels());
+        let measured = settings.load_or_default::<MetricsConfig>("metrics", "metrics").get();
+        let metrics = Metrics::with_config((*measured).clone());
+        let build = BuildInfo { name: identity.name.clone(), ..build };
+        let mut labels = build.labels();
+        for (label, value) in
+            [("mode", &identity.mode), ("region", &identity.region), ("zone", &identity.zone)]
+        {
+            labels.push((label.to_owned(), value.clone()));
+        }
+        metrics.build_info(&labels);
         let stop = CancellationToken::new();
         Self(Arc::new(Inner {
-            build: BuildInfo { name: name.clone(), ..build },
-            name,
+            build,
+            identity,
+            config,
+            hooks: Hooks::default(),
+            jobs: Jobs::default(),
+            job_metrics: JobMetrics::new(&metrics),
+            panics: Panics::new(&metrics),
+            sockets,
+            running: CancellationToken::new(),
             flags,
             settings,
             metrics,
+            logs: OnceLock::new(),
+            tail: Tail::default(),
             debug,
             phase: watch::Sender::new(Phase::Starting),
             stop_asked: CancellationToken::new(),
             stop,
             stop_last: CancellationToken::new(),
             tasks: TaskTracker::new(),
-            stop_within,
+            works: AtomicBool::new(false),
             stop_began: OnceLock::new(),
+            traces: OnceLock::new(),
+            inventory: Inventory::default(),
             instances: Mutex::default(),
             provided: Mutex::default(),
         }))
@@ -102,7 +150,19 @@ impl AppHandle {
     /// The service's name.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.0.name
+        &self.0.identity.name
+    }
+
+    /// Who this is: service, installation, replica, place in the cluster.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.0.identity
+    }
+
+    /// The `[app]` table as it was at the start.
+    #[must_use]
+    pub fn config(&self) -> &AppConfig {
+        &self.0.config
     }
 
     /// What was built, from what.
@@ -123,6 +183,23 @@ impl AppHandle {
         &self.0.metrics
     }
 
+    /// The logs, to change their levels. Those of the process: its first app decided what they are.
+    #[must_use]
+    pub fn logs(&self) -> LogControl {
+        self.0.logs.get().cloned().unwrap_or_else(LogControl::current)
+    }
+
+    /// The calls of this app's components as they happen.
+    #[must_use]
+    pub fn tail(&self) -> Tail {
+        self.0.tail.clone()
+    }
+
+    pub(crate) fn set_logs(&self, logs: LogControl) {
+        // Set once, while the app is made.
+        let _set = self.0.logs.set(logs);
+    }
+
     /// Whether calls print their six-tuple.
     #[must_use]
     pub fn debug(&self) -> bool {
@@ -141,14 +218,31 @@ impl AppHandle {
         self.0.instances.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The servers bound so far, and what each offers.
+    #[must_use]
+    pub fn offers(&self) -> Vec<Offer> {
+        self.0.inventory.offers()
+    }
+
     /// Starts a graceful stop, as SIGTERM does.
     pub fn stop(&self) {
         self.0.stop_asked.cancel();
     }
 
-    /// Runs `work` beside the servers. Shutdown waits for it, so it must end when `stopping` is cancelled.
+    /// Runs `work` beside the servers, as part of the trace at hand. Shutdown waits for it, so it must end when `stopping`
+    /// is cancelled. A panic in it is logged and counted, and ends it alone.
     pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        self.0.tasks.spawn(work);
+        self.0.works.store(true, Ordering::Relaxed);
+        let work = trace::in_current(self.caught(Edge::Task, "task", work));
+        self.0.tasks.spawn(async move {
+            let _logged = work.await;
+        });
+    }
+
+    /// Cancelled when servers are to stop accepting and finish what is in flight.
+    #[must_use]
+    pub fn stopping(&self) -> CancellationToken {
+        self.0.stop.clone()
     }
 
     /// What the user gave the app with [`App::provide`](crate::App::provide).
@@ -165,7 +259,7 @@ impl AppHandle {
 
     /// When what is in flight must be done: `stop_within` after the first that asks.
     pub(crate) fn stop_deadline(&self) -> Instant {
-        *self.0.stop_began.get_or_init(Instant::now) + self.0.stop_within
+        *self.0.stop_began.get_or_init(Instant::now) + *self.0.config.stop_within
     }
 
     /// Before anything is built: every problem found so far, or the end of `--check`.
@@ -205,15 +299,21 @@ impl AppHandle {
         Err(Error::checked(problems))
     }
 
-    pub(crate) fn built<C: Component>(&self, kind: &'static str, name: Arc<str>, component: C) {
-        let closing = component.clone();
+    /// Adds an instance, which may be one that is built later.
+    pub(crate) fn add<C: Component>(&self, cx: &Cx, required: Live<bool>, component: Optional<C>) {
+        let (health, closing, counted, connected) =
+            (component.clone(), component.clone(), component.clone(), component);
         let instance = Instance {
-            kind,
-            name,
+            kind: cx.kind,
+            name: cx.name.clone(),
+            required,
+            app: Arc::downgrade(&self.0),
             health: Box::new(move || {
-                let component = component.clone();
+                let component = health.clone();
                 async move { component.health().await }.boxed()
             }),
+            stats: Box::new(move || counted.get().map(|component| component.stats()).unwrap_or_default()),
+            peers: Box::new(move || connected.get().map(|component| component.peers()).unwrap_or_default()),
             close: Box::new(move || {
                 let component = closing.clone();
                 async move { component.close().await }.boxed()
@@ -228,9 +328,34 @@ impl AppHandle {
 }
 
 impl Instance {
-    /// Whether it can serve now; asked anew each time.
+    /// Whether the app needs it to be ready: `required` in its table.
+    #[must_use]
+    pub fn required(&self) -> bool {
+        *self.required.get()
+    }
+
+    /// Whether it can serve now; asked anew each time. One that is not required is never worse than degraded.
     pub async fn health(&self) -> Health {
-        (self.health)().await
+        let health = match self.app.upgrade() {
+            Some(app) => AppHandle(app).caught(Edge::Health, self.name.clone(), (self.health)()).await,
+            None => Ok((self.health)().await),
+        };
+        match health.unwrap_or_else(|panicked| Health::Down(format!("the check of its health {panicked}"))) {
+            Health::Down(why) if !self.required() => Health::Degraded(why),
+            health => health,
+        }
+    }
+
+    /// What it counts now.
+    #[must_use]
+    pub fn stats(&self) -> Vec<(&'static str, u64)> {
+        (self.stats)()
+    }
+
+    /// Whom it is connected to now, or tries to be.
+    #[must_use]
+    pub fn peers(&self) -> Vec<Peer> {
+        (self.peers)()
     }
 }
 
@@ -242,6 +367,6 @@ impl fmt::Debug for Instance {
 
 impl fmt::Debug for AppHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AppHandle").field("name", &self.0.name).finish_non_exhaustive()
+        f.debug_struct("AppHandle").field("name", &self.name()).finish_non_exhaustive()
     }
 }

@@ -14,12 +14,22 @@ use crate::holder;
 const BACKLOG: usize = 1024;
 
 impl Cx {
-    /// Listens on `host` and `port` of this server's table; port 0 takes a free one.
+    /// Listens on `host` and `port` of this server's table. No host is that of the app (`app.host`, `--host`); port 0
+    /// takes a free one. A socket that the process was started with (`LISTEN_FDS`) comes first: the one of this server's
+    /// key in `LISTEN_FDNAMES`, or else one on this port.
     ///
     /// # Errors
     /// When the address cannot be bound: whose port it is, if that can be found out, and what to do.
     pub async fn listen(&self, host: &str, port: u16) -> Result<TcpListener, Error> {
+        let host = if host.trim().is_empty() { self.app().config().host.as_str() } else { host };
         let target = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+        let passed = self.app().0.sockets.take(&self.name, port);
+        if let Some(listener) =
+            passed.map_err(|error| self.cannot_listen(&error, port).target(target.clone()))?
+        {
+            tracing::info!(name = %self.name, "the listening socket was passed at the start");
+            return Ok(listener);
+        }
         match bind(host, port).await {
             Ok(listener) => Ok(listener),
             Err(error) => Err(self.cannot_listen(&error, port).target(target).into()),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use inkstone_core::{AppHandle, Health};
+use inkstone_core::{AppHandle, Health, Instance};
 use serde::Serialize;
 use tokio::time::timeout;
 
@@ -30,15 +30,16 @@ pub(crate) enum Status {
 
 /// Asks all components, at the same time.
 pub(crate) async fn all(app: &AppHandle) -> Vec<Check> {
-    let asked = app.instances().into_iter().map(|instance| async move {
-        let health = timeout(PATIENCE, instance.health()).await;
-        let (status, reason) = match health {
-            Ok(Health::Up) => (Status::Up, None),
-            Ok(Health::Degraded(reason)) => (Status::Degraded, Some(reason)),
-            Ok(Health::Down(reason)) => (Status::Down, Some(reason)),
-            Err(_elapsed) => (Status::Down, Some(format!("no answer within {PATIENCE:?}"))),
-        };
-        Check { kind: instance.kind, name: instance.name.to_string(), status, reason }
-    });
-    join_all(asked).await
+    join_all(app.instances().into_iter().map(|instance| async move { one(&instance).await })).await
+}
+
+/// Asks one component.
+pub(crate) async fn one(instance: &Instance) -> Check {
+    let (status, reason) = match timeout(PATIENCE, instance.health()).await {
+        Ok(Health::Up) => (Status::Up, None),
+        Ok(Health::Degraded(reason)) => (Status::Degraded, Some(reason)),
+        Ok(Health::Down(reason)) => (Status::Down, Some(reason)),
+        Err(_elapsed) => (Status::Down, Some(format!("no answer within {PATIENCE:?}"))),
+    };
+    Check { kind: instance.kind, name: instance.name.to_string(), status, reason }
 }

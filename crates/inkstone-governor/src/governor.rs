@@ -1,18 +1,16 @@
 //! The governor's listener.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use axum::Router;
-use axum::middleware::from_fn_with_state;
-use axum::routing::get;
 use futures::FutureExt;
 use inkstone_config::Live;
-use inkstone_core::{AppHandle, Bound, Cx, Error, Load, Section, Server};
+use inkstone_core::{AppHandle, Bound, Cx, Error, Load, Section, Server, ServerTls};
+use tokio_util::sync::CancellationToken;
 
-use crate::access;
 use crate::config::GovernorConfig;
-use crate::pages;
-use crate::serving;
+use crate::endpoints;
+use crate::serving::{self, Activity, Door};
 
 /// The port a service is governed through. Bound when the app runs, stopped after all other servers.
 #[derive(Debug)]
@@ -25,9 +23,23 @@ pub struct Governor {
 #[derive(Debug, Clone)]
 pub(crate) struct State {
     pub(crate) app: AppHandle,
+    /// The governor's own key.
+    pub(crate) name: Arc<str>,
     pub(crate) config: Live<GovernorConfig>,
     /// Where it listens, whatever the configuration says by now: a new host needs a restart, a new token does not.
     pub(crate) address: IpAddr,
+    /// Whether clients can be known by a certificate; needs a restart as well.
+    pub(crate) knows_clients: bool,
+    pub(crate) stopping: CancellationToken,
+    /// Who watches calls.
+    pub(crate) readers: Arc<Activity>,
+}
+
+impl State {
+    /// Whether whoever reaches it may see everything.
+    pub(crate) fn is_open(&self, config: &GovernorConfig) -> bool {
+        !config.has_token() && !self.knows_clients && self.address.to_canonical().is_loopback()
+    }
 }
 
 impl Load for Governor {
@@ -51,27 +63,22 @@ impl Server for Governor {
             return Err(config.insecure().target(endpoint).into());
         }
         let stopping = self.cx.stopping_last();
-        let state = State { app: self.cx.app().clone(), config: self.config, address: endpoint.ip() };
-        let router = router(state);
-        let serve = serving::serve(listener, router, stopping);
+        let tls = ServerTls::open(&config.tls, &["http/1.1"], &self.cx).await?;
+        let state = State {
+            app: self.cx.app().clone(),
+            name: self.cx.name.clone(),
+            address: endpoint.ip(),
+            knows_clients: config.tls.knows_clients(),
+            stopping: stopping.clone(),
+            readers: Arc::default(),
+            config: self.config,
+        };
+        let door = Door { listener, tls, most: config.max_connections, stopping };
+        let serve = serving::serve(door, endpoints::router(state));
         Ok(Bound { endpoint: Some(endpoint), serve: serve.map(Ok).boxed() })
     }
 
     fn cx(&self) -> &Cx {
         &self.cx
     }
-}
-
-fn router(state: State) -> Router {
-    let protected = Router::new()
-        .route("/build", get(pages::build))
-        .route("/components", get(pages::components))
-        .route("/config", get(pages::config))
-        .route_layer(from_fn_with_state(state.clone(), access::require_token));
-    Router::new()
-        .route("/live", get(pages::live))
-        .route("/ready", get(pages::ready))
-        .route("/metrics", get(pages::metrics))
-        .merge(protected)
-        .with_state(state)
 }

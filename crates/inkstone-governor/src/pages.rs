@@ -4,17 +4,16 @@ use std::time::SystemTime;
 
 use axum::Json;
 use axum::extract::State as Extract;
-use axum::http::StatusCode;
-use axum::http::header::{CONTENT_TYPE, HeaderName};
+use axum::http::header::{ACCEPT, CONTENT_TYPE, HeaderName};
+use axum::http::{HeaderMap, StatusCode};
 use inkstone_config::{Effective, Fault, SourceStatus};
 use inkstone_core::{BuildInfo, Phase};
+use inkstone_observe::MetricsFormat;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::checks::{self, Check, Status};
+use crate::checks::{self, Status};
 use crate::governor::State;
-
-const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 pub(crate) async fn live() -> &'static str {
     "live\n"
@@ -35,16 +34,18 @@ pub(crate) async fn ready(Extract(state): Extract<State>) -> (StatusCode, Json<V
     (code, Json(json!({ "status": status, "checks": checks })))
 }
 
-pub(crate) async fn metrics(Extract(state): Extract<State>) -> ([(HeaderName, &'static str); 1], String) {
-    ([(CONTENT_TYPE, OPEN_METRICS)], state.app.metrics().encode())
+/// In the format that the scraper prefers.
+pub(crate) async fn metrics(
+    Extract(state): Extract<State>,
+    headers: HeaderMap,
+) -> ([(HeaderName, &'static str); 1], String) {
+    let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    let format = MetricsFormat::accepted(accept);
+    ([(CONTENT_TYPE, format.content_type())], state.app.metrics().encode_as(format))
 }
 
 pub(crate) async fn build(Extract(state): Extract<State>) -> Json<BuildInfo> {
     Json(state.app.build_info().clone())
-}
-
-pub(crate) async fn components(Extract(state): Extract<State>) -> Json<Vec<Check>> {
-    Json(checks::all(&state.app).await)
 }
 
 pub(crate) async fn config(Extract(state): Extract<State>) -> Json<Value> {
@@ -62,16 +63,17 @@ pub(crate) async fn config(Extract(state): Extract<State>) -> Json<Value> {
         "rejected": rejected,
         "pending_restart": status.pending_restart,
         "reloads": status.reloads,
+        "watch": status.watch.to_json(),
         "effective": settings.effective().iter().map(Effective::to_json).collect::<Vec<_>>(),
     }))
 }
 
 fn source(source: &SourceStatus) -> Value {
-    json!({ "name": source.name, "hash": source.hash, "loaded_at": time(source.loaded_at) })
+    json!({ "name": source.name, "hash": source.hash, "loaded_at": time(source.loaded_at), "trouble": source.trouble })
 }
 
 /// RFC 3339 in UTC, with milliseconds.
-fn time(time: SystemTime) -> Option<String> {
+pub(crate) fn time(time: SystemTime) -> Option<String> {
     let time = Timestamp::try_from(time).ok()?;
     Some(format!("{time:.3}"))
 }

@@ -1,14 +1,18 @@
 //! What gRPC calls things, for the guard.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, Request, Response, StatusCode, response};
 use inkstone_config::Dur;
-use inkstone_guard::{Call, HttpProtocol};
+use inkstone_guard::{Call, Guard, HttpProtocol, span};
+use inkstone_observe::Method;
+use inkstone_observe::trace::Span;
 use tonic::Status;
+use tonic::transport::server::TcpConnectInfo;
 
-use crate::server::Methods;
+use crate::server::{Methods, is_own};
 use crate::timeout;
 
 /// gRPC as we serve it.
@@ -30,8 +34,24 @@ pub(crate) struct Found(pub(crate) Arc<str>);
 impl HttpProtocol for Serving {
     const SERVER: bool = true;
 
-    fn method<B>(&self, request: &Request<B>) -> Arc<str> {
-        self.methods.label(path(request))
+    fn method<B>(&self, request: &Request<B>, guard: &Guard) -> Method {
+        guard.method(&self.methods.label(path(request)))
+    }
+
+    fn describe<B>(&self, request: &Request<B>, span: &Span) {
+        if let Some(peer) = request.extensions().get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr)
+        {
+            span::peer(span, peer);
+            span.set("client.address", peer.ip().to_string());
+        }
+    }
+
+    fn is_background<B>(&self, request: &Request<B>) -> bool {
+        is_own(path(request))
+    }
+
+    fn peer<B>(&self, request: &Request<B>) -> Option<SocketAddr> {
+        request.extensions().get::<TcpConnectInfo>()?.remote_addr()
     }
 
     fn time_allowed(&self, request: &HeaderMap) -> Option<Duration> {
@@ -40,7 +60,7 @@ impl HttpProtocol for Serving {
 
     fn settle(&self, head: &response::Parts, call: &mut Call) {
         if let Some(Found(method)) = head.extensions.get() {
-            call.set_method(method.clone());
+            call.set_method(method);
         }
         say_why(head, call);
     }
@@ -66,9 +86,9 @@ impl HttpProtocol for Serving {
 impl HttpProtocol for Calling {
     const SERVER: bool = false;
 
-    fn method<B>(&self, request: &Request<B>) -> Arc<str> {
+    fn method<B>(&self, request: &Request<B>, guard: &Guard) -> Method {
         // From generated code, so there are as many as the interface has.
-        path(request).into()
+        guard.method(path(request))
     }
 
     fn time_allowed(&self, request: &HeaderMap) -> Option<Duration> {
@@ -106,12 +126,9 @@ impl HttpProtocol for Calling {
 
 /// A call that failed has a sentence in place of a message.
 fn say_why(head: &response::Parts, call: &mut Call) {
-    if !call.debug() {
-        return;
-    }
     if let Some(status) = Status::from_header_map(&head.headers).filter(|status| !status.message().is_empty())
     {
-        call.set_response(status.message());
+        call.set_error(status.message());
     }
 }
 

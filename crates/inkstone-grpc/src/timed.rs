@@ -8,11 +8,12 @@ use std::time::Instant;
 
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
+use inkstone_core::Catcher;
 use tokio::time::Sleep;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::Status;
 
-use crate::server::Cut;
+use crate::server::{self, Cut};
 
 pin_project_lite::pin_project! {
     /// A body under a deadline. The default is an empty body.
@@ -35,6 +36,7 @@ struct Stop {
     /// Made when it is first waited for: most responses are one message, and never wait.
     told: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     request: Cut,
+    catcher: Catcher,
 }
 
 impl Stop {
@@ -53,9 +55,10 @@ impl<B> Timed<B> {
         Self { inner: Some(inner), up, stop: None, begun: false, over: false }
     }
 
-    /// Ends it, if it is a stream, when `token` is cancelled. Whenever it is cut, so is its request.
-    pub(crate) fn until(self, token: Arc<CancellationToken>, request: Cut) -> Self {
-        Self { stop: Some(Stop { token, told: None, request }), ..self }
+    /// Ends it, if it is a stream, when `token` is cancelled, and as INTERNAL when it panics. Whenever it is
+    /// cut, so is its request.
+    pub(crate) fn until(self, token: Arc<CancellationToken>, request: Cut, catcher: Catcher) -> Self {
+        Self { stop: Some(Stop { token, told: None, request, catcher }), ..self }
     }
 }
 
@@ -77,14 +80,24 @@ impl<B: Body> Body for Timed<B> {
         let Some(inner) = this.inner.as_mut().as_pin_mut().filter(|_| !*this.over) else {
             return Poll::Ready(None);
         };
-        let polled = inner.poll_frame(cx);
+        let polled = match this.stop.as_ref() {
+            // The user's stream is in it.
+            Some(stop) => stop.catcher.now(|| inner.poll_frame(cx)),
+            None => Ok(inner.poll_frame(cx)),
+        };
+        let (polled, panicked) = match polled {
+            Ok(polled) => (polled, false),
+            Err(_panicked) => (Poll::Pending, true),
+        };
         // A response of one message is never cut. A stream is, even one that always has more.
         let next = matches!(&polled, Poll::Ready(Some(Ok(frame))) if frame.is_data() && *this.begun);
         if polled.is_ready() && !next {
             *this.begun = true;
             return polled;
         }
-        let status = if this.up.as_pin_mut().is_some_and(|up| up.poll(cx).is_ready()) {
+        let status = if panicked {
+            server::panicked()
+        } else if this.up.as_pin_mut().is_some_and(|up| up.poll(cx).is_ready()) {
             Status::deadline_exceeded("the deadline passed in the middle of the response")
         } else if this.stop.as_mut().is_some_and(|stop| stop.poll(cx).is_ready()) {
             Status::unavailable("the server is stopping")

@@ -7,6 +7,7 @@ use std::time::Instant;
 use ::http::HeaderMap;
 use bytes::Buf;
 use http_body::{Body, Frame, SizeHint};
+use inkstone_observe::trace;
 
 use crate::call::Call;
 use crate::capture::Capture;
@@ -22,6 +23,7 @@ pin_project_lite::pin_project! {
         end: End<P>,
         // What the body does while it is read belongs to the call, too.
         deadline: Option<Instant>,
+        context: Option<trace::Context>,
     }
 }
 
@@ -46,12 +48,14 @@ impl<B: Body, P: HttpProtocol> GuardedBody<B, P> {
         capture: Option<Capture>,
         length: Option<u64>,
     ) -> Self {
+        // What a server does while it streams belongs to the call.
+        let context = P::SERVER.then(|| call.span().context().clone());
         let mut end = End { protocol, call: Some(call), code, trailers: None, capture, left: length };
         // An empty body is never polled.
         if inner.is_end_stream() {
             end.finish(false);
         }
-        Self { inner, end, deadline: None }
+        Self { inner, end, deadline: None, context }
     }
 
     /// Puts the reading of it under the caller's deadline.
@@ -93,7 +97,7 @@ impl<B: Default, P: Default> Default for GuardedBody<B, P> {
     fn default() -> Self {
         let end =
             End { protocol: P::default(), call: None, code: None, trailers: None, capture: None, left: None };
-        Self { inner: B::default(), end, deadline: None }
+        Self { inner: B::default(), end, deadline: None, context: None }
     }
 }
 
@@ -110,7 +114,11 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let mut this = self.project();
-        let polled = ready!(deadline::step(*this.deadline, || this.inner.as_mut().poll_frame(cx)));
+        let mut poll = || deadline::step(*this.deadline, || this.inner.as_mut().poll_frame(cx));
+        let polled = ready!(match this.context {
+            Some(context) => trace::step(context, poll),
+            None => poll(),
+        });
         match &polled {
             Some(Ok(frame)) => {
                 if let Some(trailers) = frame.trailers_ref() {

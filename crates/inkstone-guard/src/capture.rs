@@ -1,8 +1,8 @@
 //! Requests and responses on their way from a codec, which sees messages, to the guard, which sees bytes.
 
 use std::cell::Cell;
-use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::fmt::{self, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 tokio::task_local! {
@@ -24,9 +24,12 @@ pub struct Capture(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    armed: AtomicBool,
+    /// Most bytes that are kept of each side; 0 keeps nothing.
+    most: AtomicUsize,
     sent: Mutex<Vec<String>>,
     received: Mutex<Vec<String>>,
+    bytes_sent: Mutex<Vec<u8>>,
+    bytes_received: Mutex<Vec<u8>>,
 }
 
 impl Capture {
@@ -56,6 +59,16 @@ impl Capture {
         self.keep(&self.0.received, message);
     }
 
+    /// Keeps the beginning of what goes out as bytes, in pieces.
+    pub fn sent_bytes(&self, bytes: &[u8]) {
+        self.keep_bytes(&self.0.bytes_sent, bytes);
+    }
+
+    /// Keeps the beginning of what comes in as bytes, in pieces.
+    pub fn received_bytes(&self, bytes: &[u8]) {
+        self.keep_bytes(&self.0.bytes_received, bytes);
+    }
+
     pub(crate) fn take_offered() -> Option<Self> {
         OFFERED.take().upgrade().map(Self)
     }
@@ -64,25 +77,59 @@ impl Capture {
         SERVING.scope(self, work).await
     }
 
-    pub(crate) fn arm(&self) {
-        self.0.armed.store(true, Ordering::Relaxed);
+    pub(crate) fn arm(&self, most: usize) {
+        self.0.most.store(most, Ordering::Relaxed);
     }
 
     /// What went out and what came in, as text, if anything has.
     pub(crate) fn texts(&self) -> (Option<String>, Option<String>) {
-        (joined(&self.0.sent), joined(&self.0.received))
+        let either = |messages, bytes| joined(messages).or_else(|| text(bytes));
+        (either(&self.0.sent, &self.0.bytes_sent), either(&self.0.received, &self.0.bytes_received))
+    }
+
+    /// One more than is wanted, so that it shows that there was more.
+    fn keep_bytes(&self, side: &Mutex<Vec<u8>>, bytes: &[u8]) {
+        let most = self.0.most.load(Ordering::Relaxed);
+        if most > 0 {
+            let mut kept = side.lock().unwrap_or_else(PoisonError::into_inner);
+            let room = (most + 1).saturating_sub(kept.len()).min(bytes.len());
+            kept.extend_from_slice(&bytes[..room]);
+        }
     }
 
     fn keep(&self, side: &Mutex<Vec<String>>, message: &dyn fmt::Debug) {
-        if self.0.armed.load(Ordering::Relaxed) {
+        let most = self.0.most.load(Ordering::Relaxed);
+        if most > 0 {
             let mut kept = side.lock().unwrap_or_else(PoisonError::into_inner);
             match kept.len() {
                 KEPT => kept.push("…".to_owned()),
-                0..KEPT => kept.push(format!("{message:?}")),
+                0..KEPT => kept.push(beginning(message, most)),
                 _ => {}
             }
         }
     }
+}
+
+/// The beginning of a message: a large one must not be written out in full only to be cut.
+fn beginning(message: &dyn fmt::Debug, most: usize) -> String {
+    struct Cut(String, usize);
+    impl fmt::Write for Cut {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            let room = self.1 - self.0.len();
+            self.0.push_str(&text[..text.floor_char_boundary(room)]);
+            if text.len() > room { Err(fmt::Error) } else { Ok(()) }
+        }
+    }
+    let mut cut = Cut(String::new(), most);
+    if write!(cut, "{message:?}").is_err() {
+        cut.0.push('…');
+    }
+    cut.0
+}
+
+fn text(side: &Mutex<Vec<u8>>) -> Option<String> {
+    let kept = side.lock().unwrap_or_else(PoisonError::into_inner);
+    (!kept.is_empty()).then(|| String::from_utf8_lossy(&kept).trim_end().to_owned())
 }
 
 fn joined(side: &Mutex<Vec<String>>) -> Option<String> {

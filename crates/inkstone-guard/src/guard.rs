@@ -5,17 +5,19 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 use inkstone_config::{Dur, Live};
-use inkstone_observe::Recorder;
+use inkstone_observe::trace::{self, Incoming, Tracer};
+use inkstone_observe::{AccessConfig, Method, Recorder};
 
 use crate::call::{Call, Op};
 use crate::config::GuardConfig;
-use crate::deadline;
+use crate::{deadline, span};
 
 /// What surrounds every call of one component instance. A handle: clones share the settings and the record.
 #[derive(Debug, Clone)]
 pub struct Guard {
     recorder: Recorder,
     config: Live<GuardConfig>,
+    tracer: Tracer,
 }
 
 /// Why a guarded call gave no answer.
@@ -42,7 +44,31 @@ impl Guard {
     /// A guard with live settings, writing its records to `recorder`.
     #[must_use]
     pub fn new(recorder: Recorder, config: Live<GuardConfig>) -> Self {
-        Self { recorder, config }
+        Self { recorder, config, tracer: Tracer::default() }
+    }
+
+    /// With its calls' spans in these traces.
+    #[must_use]
+    pub fn traced(self, tracer: Tracer) -> Self {
+        Self { tracer, ..self }
+    }
+
+    /// The handle of a method, which comes from a bounded set and becomes a metric's label.
+    #[must_use]
+    pub fn method(&self, name: &str) -> Method {
+        self.recorder.method(name)
+    }
+
+    /// What is about to be called: `guard.op("SELECT")`.
+    #[must_use]
+    pub fn op<'a>(&self, method: &str) -> Op<'a> {
+        Op::new(self.method(method))
+    }
+
+    /// With these settings of the access log, in place of the defaults of its protocol.
+    #[must_use]
+    pub fn access(self, config: Live<AccessConfig>) -> Self {
+        Self { recorder: self.recorder.with_access(config), ..self }
     }
 
     /// Makes one call. `attempt` is a closure because a retried call runs it again.
@@ -57,7 +83,8 @@ impl Guard {
         Fut: Future<Output = Result<T, E>>,
     {
         let mut call = self.enter(op);
-        let result = within(call.deadline(), attempt()).await;
+        let context = call.span().context().clone();
+        let result = within(call.deadline(), trace::scope(context, attempt())).await;
         match result {
             Ok(Ok(value)) => {
                 call.set_response(&value);
@@ -65,11 +92,15 @@ impl Guard {
                 Ok(value)
             }
             Ok(Err(error)) => {
-                call.set_response(format_args!("{error}"));
+                call.set_error(&error);
+                if call.span().is_recorded() {
+                    call.span().fail(error.to_string());
+                }
                 call.finish(error.code());
                 Err(CallError::Failed(error))
             }
             Err(waited) => {
+                call.set_error(format_args!("no answer within {}", Dur::from(waited)));
                 call.finish("timeout");
                 Err(CallError::Timeout(Dur::from(waited)))
             }
@@ -80,8 +111,26 @@ impl Guard {
     /// this and a time-out.
     #[must_use]
     pub fn enter(&self, op: Op<'_>) -> Call {
-        let own = self.config.get().timeout_of(&op.method).map(|timeout| Instant::now() + timeout);
-        Call::start(self.recorder.clone(), op, deadline::earlier(own, deadline::current()))
+        let span = self.tracer.span(span::kind(self.recorder.protocol()), "");
+        self.begin(op, span)
+    }
+
+    /// Starts a call that came from elsewhere. `background` is for what asks all the time, such as probes: it begins no
+    /// trace that is recorded.
+    #[must_use]
+    pub fn serve(&self, op: Op<'_>, incoming: Incoming, background: bool) -> Call {
+        self.begin(op, self.tracer.serve(incoming, background, ""))
+    }
+
+    fn begin(&self, op: Op<'_>, span: trace::Span) -> Call {
+        let own = self.config.get().timeout_of(op.method.name()).map(|timeout| Instant::now() + timeout);
+        Call::start(self.recorder.clone(), op, span, deadline::earlier(own, deadline::current()))
+    }
+
+    /// The traces that its calls belong to.
+    #[must_use]
+    pub fn tracer(&self) -> &Tracer {
+        &self.tracer
     }
 
     /// The record's writer.

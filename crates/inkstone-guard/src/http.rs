@@ -1,14 +1,17 @@
 //! The guard as tower middleware, for what already is tower: HTTP and gRPC, on either side.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use ::http::header::CONTENT_LENGTH;
-use ::http::{HeaderMap, Request, Response, response};
+use ::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, response};
 use http_body::Body;
+use inkstone_observe::trace::{self, Span};
+use inkstone_observe::{Method, Protocol};
 use tower::{Layer, Service};
 
 use crate::body::GuardedBody;
@@ -22,11 +25,24 @@ pub trait HttpProtocol: Clone + Send + Sync + 'static {
     /// Whether we serve the calls. A server puts what it serves under the deadline that came with it.
     const SERVER: bool;
 
-    /// The method's name, from a bounded set.
-    fn method<B>(&self, request: &Request<B>) -> Arc<str>;
+    /// The method, as the guard knows it by a name from a bounded set.
+    fn method<B>(&self, request: &Request<B>, guard: &Guard) -> Method;
 
     /// Where the call goes or comes from, for the six-tuple.
     fn target<B>(&self, _request: &Request<B>) -> Option<Arc<str>> {
+        None
+    }
+
+    /// Says about the span of a call what the request tells. Asked only if somebody will read it.
+    fn describe<B>(&self, _request: &Request<B>, _span: &Span) {}
+
+    /// Whether this is asked all the time and by nobody in particular, as probes are: it begins no trace that is recorded.
+    fn is_background<B>(&self, _request: &Request<B>) -> bool {
+        false
+    }
+
+    /// Who called, if we serve it and know.
+    fn peer<B>(&self, _request: &Request<B>) -> Option<SocketAddr> {
         None
     }
 
@@ -104,23 +120,67 @@ where
         let offered = if P::SERVER { None } else { Capture::take_offered() };
         let protocol = self.protocol.clone();
         let allowed = protocol.time_allowed(request.headers()).map(|allowed| Instant::now() + allowed);
-        let op = Op { method: protocol.method(&request), request: None, target: protocol.target(&request) };
-        let call = self.guard.enter(op);
+        let op = Op {
+            method: protocol.method(&request, &self.guard),
+            request: None,
+            target: protocol.target(&request),
+        };
+        let tracer = self.guard.tracer();
+        let peer = protocol.peer(&request);
+        let mut call = if P::SERVER {
+            let incoming = tracer.extract(self.guard.recorder().name(), request.headers());
+            self.guard.serve(op, incoming, protocol.is_background(&request))
+        } else {
+            self.guard.enter(op)
+        };
+        call.set_peer(peer);
+        if call.span().is_recorded() {
+            protocol.describe(&request, call.span());
+        }
+        let context = call.span().context().clone();
+        if !P::SERVER {
+            tracer.inject(&context, request.headers_mut());
+        }
+        let told = self.told(&call);
         let deadline = deadline::earlier(call.deadline(), allowed);
         if let Some(deadline) = deadline.filter(|_| !P::SERVER) {
             let remaining = deadline.saturating_duration_since(Instant::now());
             protocol.announce(request.headers_mut(), remaining);
         }
-        let capture = call.debug().then(|| offered.unwrap_or_default());
+        let capture = call.captures().then(|| offered.unwrap_or_default());
         if let Some(capture) = &capture {
-            capture.arm();
+            capture.arm(call.most());
+            if P::SERVER {
+                // For what sees the bodies before anything of ours is polled.
+                request.extensions_mut().insert(capture.clone());
+            }
         }
-        let response = self.inner.call(request);
+        let response = trace::step(&context, || self.inner.call(request));
         Box::pin(async move {
-            let served = serve::<P, _>(deadline, capture.clone(), response);
-            respond(protocol, call, capture, allowed.filter(|_| P::SERVER), within(deadline, served).await)
+            let served = trace::scope(context, serve::<P, _>(deadline, capture.clone(), response));
+            let result = within(deadline, served).await;
+            let response = respond(protocol, call, capture, allowed.filter(|_| P::SERVER), result);
+            response.map(|response| tell(response, told))
         })
     }
+}
+
+impl<S, P> GuardService<S, P> {
+    /// The header that tells an HTTP client its trace, if one does.
+    fn told(&self, call: &Call) -> Option<(HeaderName, HeaderValue)> {
+        if self.guard.recorder().protocol() != Protocol::HttpServer {
+            return None;
+        }
+        let name = self.guard.tracer().response_header()?;
+        Some((name, HeaderValue::from_str(&call.trace()?.trace_id()).ok()?))
+    }
+}
+
+fn tell<B>(mut response: Response<B>, told: Option<(HeaderName, HeaderValue)>) -> Response<B> {
+    if let Some((name, value)) = told {
+        response.headers_mut().entry(name).or_insert(value);
+    }
+    response
 }
 
 /// The response under the deadline and with the capture that belong to it. Both are for what runs inside a server.

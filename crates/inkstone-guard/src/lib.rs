@@ -7,6 +7,7 @@ mod config;
 pub mod deadline;
 mod guard;
 mod http;
+pub mod span;
 
 pub use body::GuardedBody;
 pub use call::{Call, Op};

@@ -2,6 +2,7 @@
 
 use inkstone_config::{Config, Dur, Problems, Size};
 use inkstone_guard::GuardConfig;
+use inkstone_observe::AccessConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +10,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct HttpServerConfig {
-    /// The address or name to listen on. `0.0.0.0` is every IPv4 address of the machine.
+    /// The address or name to listen on. Empty means `app.host`; `0.0.0.0` is every IPv4 address of the machine.
     pub host: String,
     /// The port to listen on. 0 takes a free one.
     pub port: u16,
@@ -27,13 +28,15 @@ pub struct HttpServerConfig {
     /// named like `GET /orders/{id}`.
     #[schemars(extend("x-live" = true))]
     pub guard: GuardConfig,
+    /// What the access log says of its requests.
+    #[schemars(extend("x-live" = true))]
+    pub access: AccessConfig,
 }
 
 impl Default for HttpServerConfig {
     fn default() -> Self {
         Self {
-            // reachable by nobody else until somebody wants that
-            host: "127.0.0.1".to_owned(),
+            host: String::new(),
             port: 8080,
             max_body: Size::mib(2),
             // longer than the 60 s that load balancers and clients usually keep an idle connection: closing from this
@@ -42,15 +45,13 @@ impl Default for HttpServerConfig {
             max_streams: 250,
             stream_grace: Dur::from_secs(5),
             guard: GuardConfig::unlimited(),
+            access: AccessConfig::server(),
         }
     }
 }
 
 impl Config for HttpServerConfig {
     fn check(&self, problems: &mut Problems) {
-        if self.host.trim().is_empty() {
-            problems.reject("host", "is empty; expected an address such as 127.0.0.1, or 0.0.0.0 for all");
-        }
         if self.header_timeout.is_zero() {
             problems.reject("header_timeout", "is 0, which would close every connection at once");
         }

@@ -9,6 +9,7 @@ use http::Response;
 use http::header::CONTENT_LENGTH;
 use http_body::{Body as HttpBody, Frame};
 use inkstone_config::{Dur, Live};
+use inkstone_core::Catcher;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 /// Tells streams to end once the server has been stopping for `grace`.
@@ -24,17 +25,24 @@ pub(crate) async fn after_grace(
 }
 
 /// Puts a response whose end nobody knows under `streams_end`. What has a length has an end of its own.
-pub(crate) fn streams(response: Response<Body>, streams_end: &CancellationToken) -> Response<Body> {
+pub(crate) fn streams(
+    response: Response<Body>,
+    streams_end: &CancellationToken,
+    catcher: &Catcher,
+) -> Response<Body> {
     if response.headers().contains_key(CONTENT_LENGTH) || response.body().size_hint().exact().is_some() {
         return response;
     }
     let end = Box::pin(streams_end.clone().cancelled_owned());
-    response.map(|inner| Body::new(Ending { inner, end, begun: false, over: false }))
+    let catcher = catcher.clone();
+    response.map(|inner| Body::new(Ending { inner, end, catcher, begun: false, over: false }))
 }
 
-/// A body that ends, as if it were complete, when it is told to.
+/// A body that ends, as if it were complete, when it is told to. One that panics is cut off: its client must not take it
+/// for complete.
 struct Ending {
     inner: Body,
+    catcher: Catcher,
     end: Pin<Box<WaitForCancellationFutureOwned>>,
     begun: bool,
     over: bool,
@@ -51,7 +59,16 @@ impl HttpBody for Ending {
         if self.over {
             return Poll::Ready(None);
         }
-        match Pin::new(&mut self.inner).poll_frame(cx) {
+        let this = &mut *self;
+        let polled = match this.catcher.now(|| Pin::new(&mut this.inner).poll_frame(cx)) {
+            Ok(polled) => polled,
+            Err(panicked) => {
+                this.over = true;
+                this.inner = Body::empty();
+                return Poll::Ready(Some(Err(axum::Error::new(panicked))));
+            }
+        };
+        match polled {
             // The first is always sent: a handler that was slow to begin has its say.
             Poll::Ready(Some(Ok(frame))) if frame.is_data() && !self.begun => {
                 self.begun = true;

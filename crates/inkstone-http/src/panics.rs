@@ -1,28 +1,51 @@
 //! A handler that panics gives a 500; everything else goes on.
 
-use std::any::Any;
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
+use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
-use tower_http::catch_panic::CatchPanicLayer;
+use http::{Request, StatusCode};
+use inkstone_core::{Catcher, Panicked};
+use tower::Service;
 
 use crate::problem::Problem;
 
-type Answer = fn(Box<dyn Any + Send>) -> Response;
-
-pub(crate) fn layer() -> CatchPanicLayer<Answer> {
-    CatchPanicLayer::custom(answer as Answer)
+/// Catches the panics of handlers.
+#[derive(Debug, Clone)]
+pub(crate) struct Catching<S> {
+    pub(crate) inner: S,
+    pub(crate) catcher: Catcher,
 }
 
-#[allow(clippy::needless_pass_by_value, reason = "the layer's signature")]
-fn answer(panic: Box<dyn Any + Send>) -> Response {
-    let message = match (panic.downcast_ref::<String>(), panic.downcast_ref::<&str>()) {
-        (Some(message), _) => message,
-        (None, Some(message)) => *message,
-        (None, None) => "a panic without a message",
-    };
-    // The panic hook has written where it was.
-    tracing::error!("a handler panicked: {message}");
+impl<S> Service<Request<Body>> for Catching<S>
+where
+    S: Service<Request<Body>, Response = Response, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        match self.catcher.now(|| self.inner.call(request)) {
+            Ok(response) => {
+                let response = self.catcher.run(response);
+                Box::pin(async move { response.await.unwrap_or_else(|panicked| Ok(answer(&panicked))) })
+            }
+            Err(panicked) => Box::pin(std::future::ready(Ok(answer(&panicked)))),
+        }
+    }
+}
+
+/// The log has what it said and where; it is not for clients.
+fn answer(_panicked: &Panicked) -> Response {
     Problem::new(
         StatusCode::INTERNAL_SERVER_ERROR,
         "panic",

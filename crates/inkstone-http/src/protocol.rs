@@ -1,14 +1,18 @@
 //! What HTTP calls things, for the guard.
 
-use std::sync::Arc;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::MatchedPath;
+use axum::extract::{ConnectInfo, MatchedPath};
 use axum::response::IntoResponse;
-use http::{HeaderMap, Method, Request, Response, StatusCode, response};
+use http::header::{HOST, USER_AGENT};
+use http::uri::Authority;
+use http::{HeaderMap, HeaderName, Method as Verb, Request, Response, StatusCode, Version, response};
 use inkstone_config::Dur;
-use inkstone_guard::HttpProtocol;
+use inkstone_guard::{Guard, HttpProtocol, span};
+use inkstone_observe::Method;
+use inkstone_observe::trace::Span;
 
 use crate::problem::Problem;
 
@@ -19,12 +23,20 @@ pub(crate) struct Http;
 impl HttpProtocol for Http {
     const SERVER: bool = true;
 
-    fn method<B>(&self, request: &Request<B>) -> Arc<str> {
+    fn method<B>(&self, request: &Request<B>, guard: &Guard) -> Method {
         // A path comes from the client; a route does not.
         match request.extensions().get::<MatchedPath>() {
-            Some(route) => format!("{} {}", known(request.method()), route.as_str()).into(),
-            None => "unmatched".into(),
+            Some(route) => joined(known(request.method()), route.as_str(), |name| guard.method(name)),
+            None => guard.method("unmatched"),
         }
+    }
+
+    fn describe<B>(&self, request: &Request<B>, span: &Span) {
+        describe(request, span);
+    }
+
+    fn peer<B>(&self, request: &Request<B>) -> Option<SocketAddr> {
+        request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0)
     }
 
     fn code(&self, head: &response::Parts) -> Option<&'static str> {
@@ -48,6 +60,39 @@ impl HttpProtocol for Http {
     }
 }
 
+/// What a request tells about its span. The query is left out: it may have secrets in it.
+fn describe<B>(request: &Request<B>, span: &Span) {
+    let verb = known(request.method());
+    match request.extensions().get::<MatchedPath>() {
+        Some(route) => {
+            span.rename(format!("{verb} {}", route.as_str()));
+            span.set("http.route", route.as_str());
+        }
+        None => span.rename(if verb == "_OTHER" { "HTTP".to_owned() } else { verb.to_owned() }),
+    }
+    span.set("http.request.method", verb);
+    span.set("url.path", request.uri().path());
+    span.set("url.scheme", request.uri().scheme_str().unwrap_or("http"));
+    let version = match request.version() {
+        Version::HTTP_10 => "1.0",
+        Version::HTTP_2 => "2",
+        Version::HTTP_3 => "3",
+        _ => "1.1",
+    };
+    span.set("network.protocol.version", version);
+    let text = |name: HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
+    if let Some(agent) = text(USER_AGENT) {
+        span.set("user_agent.original", agent);
+    }
+    if let Some(host) = request.uri().authority().map(Authority::as_str).or(text(HOST)) {
+        span::server(span, host);
+    }
+    if let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>() {
+        span::peer(span, *peer);
+        span.set("client.address", peer.ip().to_string());
+    }
+}
+
 /// Marks a response that stands for one that took too long.
 #[derive(Debug, Clone, Copy)]
 struct TimedOut(Duration);
@@ -62,11 +107,27 @@ pub(crate) fn explain(response: Response<Body>) -> Response<Body> {
     Problem::new(response.status(), "timeout", detail).into_response()
 }
 
+/// Calls `then` with both words and a space between. Most fit a buffer, which costs less than an allocation for each
+/// request.
+fn joined<T>(first: &str, second: &str, then: impl FnOnce(&str) -> T) -> T {
+    let mut buffer = [0; 128];
+    let length = first.len() + 1 + second.len();
+    if let Some(name) = buffer.get_mut(..length) {
+        name[..first.len()].copy_from_slice(first.as_bytes());
+        name[first.len()] = b' ';
+        name[first.len() + 1..].copy_from_slice(second.as_bytes());
+    }
+    match buffer.get(..length).map(str::from_utf8) {
+        Some(Ok(name)) => then(name),
+        _ => then(&format!("{first} {second}")),
+    }
+}
+
 /// The method, if it is one of the standard's: clients may make up others.
-fn known(method: &Method) -> &str {
+fn known(method: &Verb) -> &str {
     match *method {
-        Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::DELETE => method.as_str(),
-        Method::PATCH | Method::OPTIONS | Method::CONNECT | Method::TRACE => method.as_str(),
+        Verb::GET | Verb::HEAD | Verb::POST | Verb::PUT | Verb::DELETE => method.as_str(),
+        Verb::PATCH | Verb::OPTIONS | Verb::CONNECT | Verb::TRACE => method.as_str(),
         _ => "_OTHER",
     }
 }

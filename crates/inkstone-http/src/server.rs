@@ -9,19 +9,23 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use futures::FutureExt;
 use inkstone_config::{Code, Live};
-use inkstone_core::{Bound, Cx, Error, Load, Phase, Section, Server, backlog};
+use inkstone_core::{Bound, Cx, Edge, Error, Load, Phase, Section, Server, backlog};
 use inkstone_guard::GuardLayer;
 use inkstone_observe::Protocol;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tower::util::MapResponseLayer;
+use tower::ServiceBuilder;
+use tower::layer::layer_fn;
+use tower::util::{MapRequestLayer, MapResponseLayer};
 
+use crate::capture;
 use crate::config::HttpServerConfig;
 use crate::connection::Connections;
 use crate::ending;
-use crate::panics;
+use crate::panics::Catching;
 use crate::protocol::Http;
+use crate::routes;
 
 /// An HTTP server: routes, served when the app runs.
 #[derive(Debug)]
@@ -46,15 +50,23 @@ impl HttpServer {
         let config = self.config.get();
         let settings = self.config.map(|config| config.guard.clone());
         let guard = self.cx.guard(Protocol::HttpServer, endpoint, settings);
+        let guard = guard.access(self.config.map(|config| config.access.clone()));
         let max_body = config.max_body.as_usize();
         // Cloned for each request, which must not take the token's lock.
         let streams_end = Arc::new(streams_end);
-        self.routes
-            .clone()
-            .layer(DefaultBodyLimit::max(max_body))
-            .layer(panics::layer())
-            .layer(MapResponseLayer::new(move |response| ending::streams(response, &streams_end)))
+        let app = self.cx.app();
+        let handlers = app.catcher(Edge::Handler, self.cx.name.clone());
+        let streams = app.catcher(Edge::Stream, self.cx.name.clone());
+        // As one layer: a router boxes its services and their futures anew for each that it is given.
+        let around = ServiceBuilder::new()
             .layer(GuardLayer::new(guard, Http))
+            .layer(MapResponseLayer::new(capture::response))
+            .layer(MapRequestLayer::new(capture::request))
+            .layer(MapResponseLayer::new(move |response| ending::streams(response, &streams_end, &streams)))
+            .layer(layer_fn(move |inner| Catching { inner, catcher: handlers.clone() }))
+            .layer(DefaultBodyLimit::max(max_body));
+        // With its state, though it has none: else each request would build its route, with all that is around it, anew.
+        self.routes.clone().layer(around).with_state(())
     }
 }
 
@@ -75,6 +87,7 @@ impl Server for HttpServer {
         let endpoint = listener
             .local_addr()
             .map_err(|error| self.cx.fault(Code::AddressUnavailable, error.to_string()))?;
+        self.cx.announce(routes::of(&self.routes));
         let streams_end = CancellationToken::new();
         let routes = self.guarded(&endpoint.to_string(), streams_end.clone());
         let draining = Arc::new(AtomicBool::new(false));

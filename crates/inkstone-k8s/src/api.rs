@@ -10,6 +10,10 @@ use kube::{Client, Config};
 /// Longest wait for a connection: a caller waits behind it for its first endpoints.
 const CONNECT: Duration = Duration::from_secs(5);
 
+/// Longest silence of a connection: longer than a watch may be silent, which the server ends
+/// after a minute. So a listing that hangs is noticed too.
+const SILENCE: Duration = Duration::from_secs(75);
+
 /// How the API is reached.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Access {
@@ -31,6 +35,7 @@ impl Access {
     pub(crate) async fn connect(&self) -> Result<Api, String> {
         let (mut config, source) = self.config().await?;
         config.connect_timeout = Some(CONNECT);
+        config.read_timeout = Some(SILENCE);
         let server = format!("{} ({source})", config.cluster_url.to_string().trim_end_matches('/'));
         let default_namespace = config.default_namespace.clone();
         let client =

@@ -2,12 +2,13 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::pin::pin;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use inkstone_discover::Publisher;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::Api as Objects;
+use kube::core::Status;
 use kube::runtime::watcher::{self, Event, watcher};
 
 use crate::api::{Access, Api, chain};
@@ -15,17 +16,52 @@ use crate::service::Service;
 use crate::slices::{NoSuchPort, Slices};
 
 /// First and longest wait before the API is asked again.
-const WAITS: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+pub(crate) const WAITS: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+
+/// How long the server may hold a watch, in seconds: it ends then, and goes on with the next. A watch that has not ended
+/// a little later is dead, and is given up by kube's watcher. Its own default is 290.
+const HOLD: u32 = 60;
+
+/// What is watched, in the manner of all our watches.
+pub(crate) fn watching() -> watcher::Config {
+    watcher::Config::default().timeout(HOLD)
+}
+
+/// Whether a watch has done what it is for: it brought a change, or held. A listing alone proves nothing, because an
+/// account may be allowed to list and not to watch.
+#[derive(Debug, Default)]
+pub(crate) struct Held {
+    since: Option<Instant>,
+    changed: bool,
+}
+
+impl Held {
+    pub(crate) fn listed(&mut self) {
+        self.since.get_or_insert_with(Instant::now);
+    }
+
+    pub(crate) fn changed(&mut self) {
+        self.changed = true;
+    }
+
+    pub(crate) fn proven(&self) -> bool {
+        self.changed || self.since.is_some_and(|since| since.elapsed() >= WAITS.1)
+    }
+}
 
 /// Publishes the service's endpoints until nobody wants them any more.
 pub(crate) async fn follow(access: Access, service: Service, publisher: Publisher) {
     let mut following = Following { service, publisher, failing: None };
     let mut wait = WAITS.0;
     loop {
+        let mut held = Held::default();
         let error = match access.connect().await {
-            Ok(api) => following.watch(&api, &mut wait).await,
+            Ok(api) => following.watch(&api, &mut held).await,
             Err(error) => error,
         };
+        if held.proven() {
+            wait = WAITS.0;
+        }
         following.failed(&error);
         tokio::time::sleep(spread(wait)).await;
         wait = (wait * 2).min(WAITS.1);
@@ -49,11 +85,11 @@ enum Failure {
 
 impl Following {
     /// Lists, then watches, until something fails; then all is begun anew, because only a new listing proves what is there.
-    async fn watch(&mut self, api: &Api, wait: &mut Duration) -> String {
+    async fn watch(&mut self, api: &Api, held: &mut Held) -> String {
         let namespace = self.service.namespace.clone().unwrap_or_else(|| api.default_namespace.clone());
         let objects: Objects<EndpointSlice> = Objects::namespaced(api.client.clone(), &namespace);
         let selector = format!("kubernetes.io/service-name={}", self.service.name);
-        let mut events = pin!(watcher(objects, watcher::Config::default().labels(&selector)));
+        let mut events = pin!(watcher(objects, watching().labels(&selector)));
         let mut slices = Slices::default();
         let mut listed = false;
         while let Some(event) = events.next().await {
@@ -63,12 +99,22 @@ impl Following {
                 Ok(Event::InitDone) => {
                     slices.done();
                     listed = true;
-                    *wait = WAITS.0;
+                    held.listed();
                 }
-                Ok(Event::Apply(slice)) => slices.apply(slice),
-                Ok(Event::Delete(slice)) => slices.delete(&slice),
-                // The past that the watch would continue from is forgotten. The watcher lists again by itself.
-                Err(watcher::Error::WatchError(status)) if status.code == 410 => continue,
+                Ok(Event::Apply(slice)) => {
+                    held.changed();
+                    slices.apply(slice);
+                }
+                Ok(Event::Delete(slice)) => {
+                    held.changed();
+                    slices.delete(&slice);
+                }
+                // The past that the watch would continue from is forgotten. The watcher lists again by itself, and at
+                // once: not for ever so.
+                Err(watcher::Error::WatchError(status)) if status.code == 410 => {
+                    tokio::time::sleep(spread(WAITS.0)).await;
+                    continue;
+                }
                 Err(error) => return advise(&error, &namespace, &api.server),
             }
             if listed {
@@ -113,15 +159,7 @@ impl Following {
 
 /// What the API said, and what to do where that is known.
 fn advise(error: &watcher::Error, namespace: &str, server: &str) -> String {
-    use watcher::Error::{InitialListFailed, WatchError, WatchFailed, WatchStartFailed};
-    let status = match error {
-        InitialListFailed(kube::Error::Api(status))
-        | WatchStartFailed(kube::Error::Api(status))
-        | WatchFailed(kube::Error::Api(status))
-        | WatchError(status) => Some(status),
-        _ => None,
-    };
-    match status.map(|status| (status.code, &status.message)) {
+    match status(error).map(|status| (status.code, &status.message)) {
         Some((401, said)) => {
             format!("the Kubernetes API at {server} does not accept the credentials: {said}")
         }
@@ -134,8 +172,20 @@ fn advise(error: &watcher::Error, namespace: &str, server: &str) -> String {
     }
 }
 
+/// What the API itself answered.
+pub(crate) fn status(error: &watcher::Error) -> Option<&Status> {
+    use watcher::Error::{InitialListFailed, WatchError, WatchFailed, WatchStartFailed};
+    match error {
+        InitialListFailed(kube::Error::Api(status))
+        | WatchStartFailed(kube::Error::Api(status))
+        | WatchFailed(kube::Error::Api(status))
+        | WatchError(status) => Some(status),
+        _ => None,
+    }
+}
+
 /// Up to half less, so that a thousand pods do not come back in the same instant.
-fn spread(wait: Duration) -> Duration {
+pub(crate) fn spread(wait: Duration) -> Duration {
     let dice = RandomState::new().hash_one(0_u8) % 1000;
     wait.mul_f64(0.5 + f64::from(u16::try_from(dice).unwrap_or(0)) / 2000.0)
 }

@@ -3,9 +3,10 @@
 //! The text is what `Debug` printed: Rust's own form, and inside its strings whatever the message carries: JSON, a
 //! query, headers. No form is parsed whole; a telltale name before a `:`, `=` or `(` hides what follows it.
 
+#[cfg(test)]
 use inkstone_config::telltale;
 
-const MASK: &str = "***";
+pub(crate) const MASK: &str = "***";
 
 /// Values that give nothing away.
 const HARMLESS: &[&str] = &["", "None", "null", "true", "false", "\"\"", "?"];
@@ -13,11 +14,16 @@ const HARMLESS: &[&str] = &["", "None", "null", "true", "false", "\"\"", "?"];
 /// Words after which the value of a header goes on behind a space.
 const SCHEMES: &[&str] = &["bearer", "basic", "digest", "token", "negotiate"];
 
-/// The text with the values of telltale names masked. Where it is in doubt it hides too much.
-pub(crate) fn redact(text: &str) -> String {
+#[cfg(test)]
+fn redact(text: &str) -> String {
+    redact_by(text, telltale)
+}
+
+/// The text with the values of those names masked that `hidden` says. Where it is in doubt it hides too much.
+pub(crate) fn redact_by(text: &str, hidden: impl Fn(&str) -> bool + Copy) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(at) = secret(rest) {
+    while let Some(at) = secret(rest, hidden) {
         let (before, after) = rest.split_at(at);
         let end = value_end(after.as_bytes(), before.trim_end().ends_with('='));
         let (value, after) = after.split_at(after[..end].trim_end().len());
@@ -29,8 +35,8 @@ pub(crate) fn redact(text: &str) -> String {
     shown
 }
 
-/// Where the value of the first telltale name begins.
-fn secret(text: &str) -> Option<usize> {
+/// Where the value of the first hidden name begins.
+fn secret(text: &str, hidden: impl Fn(&str) -> bool) -> Option<usize> {
     let bytes = text.as_bytes();
     let mut name = 0..0;
     let mut at = 0;
@@ -41,11 +47,11 @@ fn secret(text: &str) -> Option<usize> {
                 name.end = at + 1;
             }
             // A newtype: `Password("…")`.
-            b'(' if name.end == at && telltale(&text[name.clone()]) => return Some(at),
+            b'(' if name.end == at && hidden(&text[name.clone()]) => return Some(at),
             b':' | b'=' => {
                 let width = bytes[at..].iter().take_while(|byte| matches!(byte, b':' | b'=' | b'>')).count();
                 let path = bytes[at..].starts_with(b"::");
-                if !path && telltale(&text[name.clone()]) {
+                if !path && hidden(&text[name.clone()]) {
                     let value = &text[at + width..];
                     return Some(text.len() - value.trim_start_matches(' ').len());
                 }

@@ -8,6 +8,7 @@ use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
 use futures::{FutureExt, StreamExt};
 use inkstone_guard::{Call, Guard, Op};
+use inkstone_observe::Method;
 use sqlx::sqlite::{SqliteQueryResult, SqliteRow};
 use sqlx::{Either, Error, Execute};
 
@@ -21,16 +22,23 @@ pub(crate) type Step = Either<SqliteQueryResult, SqliteRow>;
 #[derive(Debug, Clone)]
 pub(crate) struct Calls {
     guard: Guard,
-    operations: Arc<[Arc<str>]>,
+    operations: Arc<[Method]>,
 }
 
 impl Calls {
     pub(crate) fn new(guard: Guard) -> Self {
-        Self { guard, operations: OPERATIONS.iter().map(|name| Arc::from(*name)).collect() }
+        let operations = OPERATIONS.iter().map(|name| guard.method(name)).collect();
+        Self { guard, operations }
     }
 
     pub(crate) fn enter(&self, statement: &Statement) -> Call {
-        self.guard.enter(Op::new(self.method(statement.operation())).request(statement))
+        let call = self.guard.enter(Op::new(self.method(statement.operation())).request(statement));
+        if call.span().is_recorded()
+            && let Some(text) = statement.text()
+        {
+            call.span().set("db.query.text", text);
+        }
+        call
     }
 
     /// Runs `work` as one call of `operation`, for what has no text of its own.
@@ -79,9 +87,9 @@ impl Calls {
         }
     }
 
-    fn method(&self, operation: &'static str) -> Arc<str> {
-        let known = self.operations.iter().find(|name| &***name == operation);
-        known.cloned().unwrap_or_else(|| operation.into())
+    fn method(&self, operation: &'static str) -> Method {
+        let known = self.operations.iter().find(|method| &**method.name() == operation);
+        known.cloned().unwrap_or_else(|| self.guard.method(operation))
     }
 
     async fn finish<T>(
@@ -155,6 +163,9 @@ impl Reading<'_> {
 }
 
 fn failed(mut call: Call, error: &Error) {
-    call.set_response(format_args!("{error}"));
+    call.set_error(error);
+    if call.span().is_recorded() {
+        call.span().fail(error.to_string());
+    }
     call.finish(code(error));
 }

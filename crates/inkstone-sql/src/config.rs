@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 
 use inkstone_config::{Addr, Config, Dur, Problems};
 use inkstone_guard::GuardConfig;
+use inkstone_observe::AccessConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 pub struct SqliteConfig {
     /// The database's file: `sqlite:data/goods.db` or a plain path, relative to the working directory. `sqlite::memory:` is a
     /// database that lives as long as the service.
+    #[schemars(extend("examples" = ["sqlite:data/goods.db", "sqlite::memory:"]))]
     pub addr: Addr,
     /// Whether a file that does not exist is created. Its directory must exist.
     pub create_if_missing: bool,
@@ -31,6 +33,9 @@ pub struct SqliteConfig {
     /// Time-outs around each statement. A method is an SQL operation: `methods.SELECT.timeout = "1s"`.
     #[schemars(extend("x-live" = true))]
     pub guard: GuardConfig,
+    /// What the access log says of its statements.
+    #[schemars(extend("x-live" = true))]
+    pub access: AccessConfig,
 }
 
 impl Default for SqliteConfig {
@@ -46,6 +51,7 @@ impl Default for SqliteConfig {
             foreign_keys: true,
             // longer than busy_timeout, so that waiting for a writer ends as `busy`, which says why
             guard: GuardConfig { timeout: Dur::from_secs(5), ..GuardConfig::default() },
+            access: AccessConfig::default(),
         }
     }
 }

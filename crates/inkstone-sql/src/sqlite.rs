@@ -44,7 +44,8 @@ impl Component for Sqlite {
         place.check(start.create_if_missing, &cx).await?;
         let pool = open(&place, &start).await.map_err(|error| cannot_open(&error, &place, &cx))?;
         let guard: Live<GuardConfig> = config.map(|config| config.guard.clone());
-        let calls = Calls::new(cx.guard(Protocol::Db, place.to_string(), guard));
+        let access = config.map(|config| config.access.clone());
+        let calls = Calls::new(cx.guard(Protocol::Db, place.to_string(), guard).access(access));
         Ok(Self(Arc::new(Inner { pool, calls, place, cx })))
     }
 
@@ -67,6 +68,13 @@ impl Component for Sqlite {
             Ok(_) => Health::Up,
             Err(error) => Health::Down(format!("{}: {error}", self.0.place)),
         }
+    }
+
+    fn stats(&self) -> Vec<(&'static str, u64)> {
+        let pool = self.pool();
+        let (open, idle) = (u64::from(pool.size()), pool.num_idle() as u64);
+        let limit = u64::from(pool.options().get_max_connections());
+        vec![("connections", open), ("idle", idle), ("in_use", open.saturating_sub(idle)), ("limit", limit)]
     }
 
     async fn close(&self) {

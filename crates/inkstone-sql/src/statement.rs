@@ -21,6 +21,11 @@ impl Statement {
         Ok(Self { sql: query.sql(), arguments, persistent })
     }
 
+    /// The text, unless it may have values in it: those are the users' own.
+    pub(crate) fn text(&self) -> Option<&str> {
+        Some(self.sql.as_str()).filter(|text| !text.contains('\''))
+    }
+
     pub(crate) fn operation(&self) -> &'static str {
         operation(self.sql.as_str())
     }

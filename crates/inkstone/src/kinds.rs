@@ -8,16 +8,20 @@ use inkstone_config::Kind;
 pub const KINDS: &[Kind] = &[
     Kind::table::<inkstone_core::AppConfig>("app"),
     Kind::table::<inkstone_observe::LogConfig>("log"),
+    Kind::table::<inkstone_observe::MetricsConfig>("metrics"),
+    Kind::table::<inkstone_observe::trace::TraceConfig>("trace"),
     #[cfg(feature = "http")]
     Kind::table::<inkstone_http::HttpServerConfig>("server.http"),
     #[cfg(feature = "grpc")]
     Kind::table::<inkstone_grpc::GrpcServerConfig>("server.grpc"),
     #[cfg(feature = "grpc")]
-    Kind::of::<inkstone_grpc::GrpcClientConfig>("grpc"),
+    Kind::of::<inkstone_core::Table<inkstone_grpc::GrpcClientConfig>>("grpc"),
     #[cfg(feature = "governor")]
     Kind::table::<inkstone_governor::GovernorConfig>("server.governor"),
     #[cfg(feature = "sql")]
-    Kind::of::<inkstone_sql::SqliteConfig>("sqlite"),
+    Kind::of::<inkstone_core::Table<inkstone_sql::SqliteConfig>>("sqlite"),
+    #[cfg(feature = "etcd")]
+    Kind::of::<inkstone_core::Table<inkstone_etcd::EtcdConfig>>("etcd"),
     #[cfg(feature = "task")]
     Kind::of::<inkstone_task::CronConfig>("cron"),
 ];

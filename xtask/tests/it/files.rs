@@ -5,8 +5,15 @@ use std::path::{Path, PathBuf};
 
 use crate::root;
 
-const COMPONENTS: &[&str] =
-    &["inkstone-http", "inkstone-grpc", "inkstone-governor", "inkstone-k8s", "inkstone-sql", "inkstone-task"];
+const COMPONENTS: &[&str] = &[
+    "inkstone-http",
+    "inkstone-grpc",
+    "inkstone-governor",
+    "inkstone-k8s",
+    "inkstone-etcd",
+    "inkstone-sql",
+    "inkstone-task",
+];
 
 fn files(dir: &Path, wanted: &dyn Fn(&Path) -> bool) -> Vec<PathBuf> {
     let mut found = Vec::new();

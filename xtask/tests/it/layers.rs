@@ -8,7 +8,7 @@ use crate::metadata;
 
 /// The layers of DESIGN.md, written down here and nowhere else in code.
 const LAYERS: &[(u8, &[&str])] = &[
-    (0, &["inkstone-config", "inkstone-build"]),
+    (0, &["inkstone-config", "inkstone-build", "inkstone-profile"]),
     (1, &["inkstone-observe"]),
     (2, &["inkstone-guard"]),
     (3, &["inkstone-core"]),
@@ -21,6 +21,7 @@ const LAYERS: &[(u8, &[&str])] = &[
             "inkstone-governor",
             "inkstone-task",
             "inkstone-k8s",
+            "inkstone-etcd",
             "inkstone-sql",
         ],
     ),
@@ -35,6 +36,7 @@ const LAYERS: &[(u8, &[&str])] = &[
             "shop-storefront",
             "shop-check",
             "bench-calls",
+            "bench-framework",
             "xtask",
         ],
     ),

@@ -5,6 +5,7 @@
 mod dependencies;
 mod files;
 mod layers;
+mod parity;
 
 use std::path::Path;
 use std::sync::LazyLock;

@@ -2,5 +2,6 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod cargo;
 mod info;
 mod protos;

@@ -52,7 +52,7 @@ pub(crate) struct Dev {
 impl Dev {
     pub(crate) fn run(self) -> ExitCode {
         let started = Instant::now();
-        let quiet = LogConfig { level: "warn".to_owned(), format: LogFormat::Text };
+        let quiet = LogConfig { level: "warn".to_owned(), format: LogFormat::Text, ..LogConfig::default() };
         quiet.install();
         let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
             Ok(runtime) => runtime,

@@ -47,6 +47,12 @@ fn explain_prints_the_page_of_a_code_and_the_nearest_of_an_unknown_one() {
     let known = inkstone(dir.path(), &["explain", "INK1001"]);
     assert!(known.status.success() && said(&known).contains("INK1001"), "{}", said(&known));
     assert_eq!(inkstone(dir.path(), &["explain", "1001"]).stdout, known.stdout);
+    // As the last line of a report has them.
+    let two = said(&inkstone(dir.path(), &["explain", "INK1001", "INK2002"]));
+    assert!(
+        two.contains("# INK1001: unknown key") && two.contains("# INK2002: port already in use"),
+        "{two}"
+    );
     let unknown = inkstone(dir.path(), &["explain", "INK1091"]);
     assert!(!unknown.status.success() && said(&unknown).contains("did you mean INK10"), "{}", said(&unknown));
     let all = said(&inkstone(dir.path(), &["explain"]));
@@ -68,6 +74,21 @@ fn version_says_what_it_was_built_from() {
         assert!(!build[key].is_null(), "{key}: {build}");
     }
     assert_ne!(build["rustc"], "unknown", "build.rs has looked");
+}
+
+#[test]
+fn shells_complete_the_command() {
+    let dir = tempfile::tempdir().unwrap();
+    for (shell, check) in [("bash", "bash"), ("zsh", "zsh"), ("fish", "fish")] {
+        let script = inkstone(dir.path(), &["completions", shell]);
+        assert!(script.status.success() && said(&script).contains("explain"), "{}", said(&script));
+        fs::write(dir.path().join("script"), &script.stdout).unwrap();
+        // Only bash is everywhere; where another is too, it must be able to read its own.
+        match std::process::Command::new(check).arg("-n").arg(dir.path().join("script")).output() {
+            Ok(read) => assert!(read.status.success(), "{shell}: {}", said(&read)),
+            Err(error) => assert!(shell != "bash", "{error}"),
+        }
+    }
 }
 
 #[test]

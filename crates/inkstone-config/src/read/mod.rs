@@ -13,7 +13,7 @@ pub(crate) use self::{
     flag::assignment,
     reference::{Lookup, resolve},
     toml::scalar,
-    vars::environment,
+    vars::{environment, flags},
 };
 use crate::{Code, Fault, Origin, Problems, Size, Source, node::Table};
 
@@ -68,6 +68,8 @@ pub(crate) struct Text<'t> {
     starts: Vec<usize>,
     /// How many characters stand before each block: a file may be a single line, with a place for each of its keys.
     chars: Vec<usize>,
+    /// Each byte is a character, as in most configurations.
+    ascii: bool,
 }
 
 const BLOCK: usize = 512;
@@ -78,7 +80,7 @@ impl<'t> Text<'t> {
         let starts = std::iter::once(0).chain(newlines.map(|(at, _)| at + 1)).collect();
         let blocks = source.text.as_bytes().chunks(BLOCK).map(characters);
         let before = blocks.scan(0, |sum, here| Some(std::mem::replace(sum, *sum + here)));
-        Self { source, starts, chars: before.collect() }
+        Self { source, starts, chars: before.collect(), ascii: source.text.is_ascii() }
     }
 
     /// The place that someone else counted, or the nearest that there is.
@@ -97,9 +99,15 @@ impl<'t> Text<'t> {
         let text = self.str();
         let start = floor(text, span.start);
         let line = self.starts.partition_point(|at| *at <= start).max(1);
-        let column = self.characters_before(start) - self.characters_before(self.starts[line - 1]);
-        let first_line = text[start..floor(text, span.end.max(start))].lines().next().unwrap_or_default();
-        self.place(number(line), number(column + 1), number(first_line.chars().count()))
+        let column = match self.ascii {
+            true => start - self.starts[line - 1],
+            false => self.characters_before(start) - self.characters_before(self.starts[line - 1]),
+        };
+        let whole = text[start..floor(text, span.end.max(start))].trim_end();
+        let first_line = whole.lines().next().unwrap_or_default();
+        let place = self.place(number(line), number(column + 1), number(characters(first_line.as_bytes())));
+        let rest = if first_line.len() == whole.len() { 0 } else { whole.matches('\n').count() };
+        Origin { rest: number(rest), ..place }
     }
 
     fn characters_before(&self, at: usize) -> usize {
@@ -109,13 +117,18 @@ impl<'t> Text<'t> {
     }
 
     fn place(&self, line: u32, column: u32, len: u32) -> Origin {
-        Origin { source: Arc::clone(self.source), line, column, len: len.max(1) }
+        Origin { source: Arc::clone(self.source), line, column, len: len.max(1), rest: 0 }
     }
 
     /// The byte that stands at a line and a column, both counted from 1, the column in bytes.
     fn offset(&self, line: usize, column: usize) -> usize {
         let start = self.starts.get(line.saturating_sub(1)).copied().unwrap_or(self.str().len());
         (start + column.saturating_sub(1)).min(self.str().len())
+    }
+
+    /// Remembers that what stands at a place was written at another one.
+    fn alias(&self, at: &Origin, written: &Origin) {
+        self.source.alias(at, written);
     }
 
     fn syntax(&self, message: impl std::fmt::Display, origin: Origin) -> Fault {

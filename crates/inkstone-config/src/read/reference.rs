@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    io,
     path::{Path, PathBuf},
 };
 
@@ -10,6 +11,7 @@ use serde_json::Value;
 use crate::{
     Code, Fault, Problems,
     node::{Data, Node, Table, join_key},
+    sources::{plain, read_bytes},
 };
 
 /// Where references are looked up.
@@ -120,7 +122,8 @@ fn file(path: &str, default: Option<String>, lookup: &mut Lookup<'_>) -> Result<
         return Ok(default);
     }
     let path = lookup.dir.join(path);
-    let content = std::fs::read_to_string(&path);
+    let not_text = |_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text");
+    let content = read_bytes(&path).and_then(|bytes| String::from_utf8(bytes).map_err(not_text));
     lookup.files.push(path.clone());
     match (content, default) {
         (Ok(text), _) => {
@@ -128,7 +131,7 @@ fn file(path: &str, default: Option<String>, lookup: &mut Lookup<'_>) -> Result<
         }
         (Err(_), Some(default)) => Ok(Some(default)),
         (Err(error), None) => {
-            Err(unresolved(format_args!("cannot read {}: {}", path.display(), crate::sources::plain(&error)))
+            Err(unresolved(format_args!("cannot read {}: {}", path.display(), plain(&error)))
                 .target(format_args!("${{file:{}}}", path.display()))
                 .hint("create the file, or let this process read it"))
         }

@@ -18,6 +18,8 @@ const MOST_ALIASED: usize = 20_000;
 pub(super) fn read(text: &Text<'_>) -> Result<Table, Fault> {
     // Aliases are laid out in full while the text is read, so the limits must hold there already.
     let options = serde_saphyr::options! {
+        // They are of no use here, and the parser keeps only so many in a row.
+        emit_comments: false,
         budget: serde_saphyr::budget! { max_depth: MOST_DEPTH },
         alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MOST_ALIASED },
     };
@@ -42,6 +44,11 @@ fn fault(text: &Text<'_>, error: &serde_saphyr::Error) -> Fault {
     );
     if depth || message.contains("recursion limit exceeded") {
         return text.syntax(too_deep(), at);
+    }
+    // The hint of the parser names a function of its own.
+    if message.contains("multiple YAML documents") {
+        let several = "there are several documents in this file, and a configuration is one";
+        return text.syntax(several, at).hint("take out the `---` in between, or make it a file of its own");
     }
     let message = message.strip_prefix("error: ").unwrap_or(&message);
     let message = match message.strip_prefix("line ").and_then(|rest| rest.split_once(": ")) {
@@ -77,6 +84,9 @@ fn table(
 
 fn node(text: &Text<'_>, raw: Spanned<Raw>, depth: usize) -> Result<Node, Fault> {
     let place = origin(text, raw.referenced);
+    if raw.defined != raw.referenced {
+        text.alias(&place, &origin(text, raw.defined));
+    }
     let data = match raw.value {
         Raw::Scalar(value) => Data::Scalar(value),
         _ if depth == MOST_DEPTH => return Err(text.syntax(too_deep(), place)),

@@ -49,7 +49,7 @@ impl FromStr for Addr {
     fn from_str(text: &str) -> Result<Self, String> {
         let trimmed = text.trim();
         if trimmed.is_empty() || trimmed.contains(char::is_whitespace) {
-            return Err(format!("expected {EXPECTED}, found {text:?}"));
+            return Err(format!("expected {EXPECTED}, found {:?}", crate::mask::address(text)));
         }
         Ok(Self(trimmed.to_owned()))
     }

@@ -1,6 +1,6 @@
 //! Checking a file without its program.
 
-use inkstone_config::{Code, Kind, Severity, check_text, kinds_schema};
+use inkstone_config::{Code, Kind, Severity, check_text, editor_schema, kinds_schema};
 
 use crate::types::{Client, Redis, Server};
 
@@ -85,4 +85,29 @@ fn the_schema_describes_a_whole_file() {
     assert!(text("/properties/server/properties/http/$ref").is_string());
     assert_eq!(table["additionalProperties"], false);
     assert!(schema.get("additionalProperties").is_none());
+}
+
+#[test]
+fn editors_take_a_reference_where_the_reader_does() {
+    let schema = editor_schema(&[Kind::of::<Redis>("redis")]);
+    let redis = schema.pointer("/$defs/Redis/properties").unwrap();
+    let pattern = "\\$\\{(env|file):";
+    assert_eq!(redis["pool_size"]["type"], serde_json::json!(["integer", "string"]));
+    assert_eq!(redis["pool_size"]["pattern"], pattern);
+    // What is completed and explained stays where it was.
+    assert_eq!(redis["pool_size"]["default"], 20);
+    assert!(redis["pool_size"]["description"].as_str().unwrap().contains("Most connections"));
+    assert_eq!(redis["password"].get("pattern"), None, "any text is one already");
+    let plain = kinds_schema(&[Kind::of::<Redis>("redis")]);
+    assert_eq!(plain.pointer("/$defs/Redis/properties/pool_size/type").unwrap(), "integer");
+}
+
+#[test]
+fn a_comment_may_be_as_long_as_it_wants() {
+    let comment = "# one line of many\n".repeat(500);
+    for (name, text) in [("a.yaml", "cart:\n  size: 1\n"), ("a.toml", "[cart]\nsize = 1\n")] {
+        let (head, tail) = text.split_at(text.find('\n').map_or(0, |at| at + 1));
+        let problems = check_text(name, &format!("{comment}{head}{comment}{tail}{comment}"), &[]);
+        assert!(problems.is_empty(), "{name}: {problems}");
+    }
 }

@@ -71,6 +71,33 @@ fn each_layer_lies_over_the_one_before_and_each_value_knows_its_origin() {
 }
 
 #[test]
+fn short_variables_and_flags_stand_between_files_and_what_spells_the_key_out() {
+    let sources = || {
+        let sources =
+            Sources::new().text("a.toml", "[server.http]\nport = 1").short_env("PORT", "server.http.port");
+        sources.env([("PORT", "2")])
+    };
+    for (sources, port, origin) in [
+        (sources().env([("PORT", "")]), 1, "a.toml:2:8"),
+        (sources(), 2, "environment PORT"),
+        (
+            sources().env([("INKSTONE__SERVER__HTTP__PORT", "3")]),
+            3,
+            "environment INKSTONE__SERVER__HTTP__PORT",
+        ),
+        (sources().flag("--port", "server.http.port", "4"), 4, "--port"),
+        (sources().flag("--port", "server.http.port", "4").set("server.http.port=5"), 5, "--set"),
+    ] {
+        let settings = Settings::open(sources);
+        assert_eq!(settings.load::<Server>("server.http", "server.http").get().port, port);
+        assert_eq!(effective(&settings, "server.http.port").origin, origin);
+    }
+    let wrong = Settings::open(sources().env([("PORT", "many")]));
+    wrong.load::<Server>("server.http", "server.http");
+    assert!(wrong.problems().to_string().contains("environment PORT"), "{}", wrong.problems());
+}
+
+#[test]
 fn another_variant_of_an_enum_replaces_the_whole_table() {
     let text = "[redis.cart.topology]\nmode = \"cluster\"\naddrs = [\"a:1\", \"b:2\"]";
     let redis: Redis = load(Sources::new().text("a.toml", text), "redis.cart");

@@ -5,10 +5,15 @@
 
 mod check;
 mod hostile;
+mod laws;
 mod layering;
+mod namespaces;
 mod properties;
+mod reloading;
 mod report;
 mod secrets;
 mod shapes;
+mod sources;
 mod types;
 mod watching;
+mod writers;

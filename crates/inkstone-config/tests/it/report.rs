@@ -269,3 +269,48 @@ fn unread_tables_name_the_nearest_that_is_read() {
     assert!(warnings.to_string().starts_with("warning: table that nothing reads\n"), "{warnings}");
     assert!(warnings.into_result().is_ok());
 }
+
+#[test]
+fn several_yaml_documents_in_one_file_are_refused_in_our_words() {
+    let settings = Settings::open(Sources::new().text("a.yml", "a: 1\n---\nb: 2\n"));
+    let problems = settings.problems();
+    assert!(problems.to_string().contains("several documents in this file"), "{problems}");
+    assert!(!problems.to_string().contains("from_"), "{problems}");
+    // One document may begin and end as YAML has it.
+    let settings = Settings::open(Sources::new().text("a.yml", "---\nserver:\n  http:\n    port: 1\n...\n"));
+    assert!(settings.problems().is_empty(), "{}", settings.problems());
+}
+
+#[test]
+fn a_file_that_is_named_and_missing_says_what_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("none.toml");
+    let problems = Settings::open(Sources::new().file(&path)).problems();
+    let text = problems.to_string();
+    assert!(text.contains(&*path.display().to_string()) && text.contains("no such file"), "{text}");
+    assert!(text.contains("create it, or correct the path"), "{text}");
+    assert!(Settings::open(Sources::new().optional_file(&path)).problems().is_empty());
+}
+
+#[test]
+fn a_file_whose_name_has_no_ending_is_refused_with_those_that_it_may_have() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["config", "app.conf", ".toml.d/app"] {
+        let path = dir.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, "[server.http]\nport = 1\n").unwrap();
+        let problems = Settings::open(Sources::new().file(&path)).problems();
+        let text = problems.to_string();
+        assert!(text.contains("does not say which format") && text.contains(".yml"), "{text}");
+    }
+}
+
+#[test]
+fn a_table_that_every_program_has_names_no_line_of_the_framework() {
+    let settings = Settings::open(Sources::new().text("a.toml", "[log]\nprt = 1\n"));
+    let _ = settings.load_or_default::<Server>("log", "log");
+    let problems = settings.problems();
+    assert_eq!(problems.len(), 1, "{problems}");
+    assert!(!problems.to_string().contains("asked for at"), "{problems}");
+    assert!(problems.to_string().starts_with("error: `log` cannot be used"), "{problems}");
+}

@@ -130,3 +130,52 @@ fn plain_text_under_a_telltale_key_is_masked_where_settings_are_shown() {
     shown("mail.user", r#""u""#);
     shown("mail.old_password", r#""""#);
 }
+
+/// What is printed about a text that is wrong somewhere.
+fn shown(name: &str, text: &str) -> String {
+    let checked = check_text(name, text, KINDS);
+    let settings = Settings::open(Sources::new().text(name, text));
+    let _ = settings.load::<Client>("client", "client.a");
+    let problems = settings.problems();
+    assert!(problems.has_errors(), "{text}");
+    format!(
+        "{checked}{}{problems}{}{:?}",
+        checked.to_json_lines(),
+        settings.unread_tables(),
+        settings.effective()
+    )
+}
+
+#[test]
+fn a_secret_over_several_lines_is_masked_on_each_of_them() {
+    // The caret is on the line with the secret or within it, whatever is wrong.
+    for (name, text) in [
+        ("a.toml", "[client.a]\nkey = \"\"\"\none hunter2\ntwo hunter2\"\"\"\nsiz = 3\n"),
+        ("a.toml", "[client.a]\nkey = [\n\"hunter2\",\n\"hunter2\",\n]\n"),
+        ("a.toml", "[client.a]\npassword = '''\none hunter2\ntwo hunter2'''\n"),
+        ("a.toml", "[client.a]\nkey = '''\none hunter2\ntwo hunter2''' siz\n"),
+        ("a.toml", "[client.a]\ntokens = [\n  \"hunter2\",\n  hunter2,\n]\n"),
+        ("a.yaml", "client:\n  a:\n    key: |\n      one hunter2\n      two hunter2\n    siz: 3\n"),
+        ("a.yaml", "client:\n  a:\n    key: \"one hunter2\n      two hunter2\"\n    siz: 3\n"),
+        ("a.yaml", "client:\n  a:\n    key:\n      - hunter2\n      - hunter2\n"),
+        ("a.yaml", "client:\n  a:\n    password: |\n      one hunter2\n     two hunter2\n    siz: 3\n"),
+        ("a.yaml", "client:\n  a:\n    password:\n      main: hunter2\n      other: \"hunter2\n"),
+        ("a.json", "{\"client\": {\"a\": {\"tokens\": [\n\"hunter2\",\n\"hunter2\" \"hunter2\"\n]}}}"),
+    ] {
+        let shown = shown(name, text);
+        assert!(!shown.contains("hunter2"), "{text}\n{shown}");
+    }
+}
+
+#[test]
+fn a_secret_that_stands_under_an_anchor_is_masked_there_too() {
+    let shown = shown("a.yaml", "anchors: &word hunter2\nclient:\n  a:\n    key: *word\n    siz: 3\n");
+    assert!(!shown.contains("hunter2"), "{shown}");
+    assert!(shown.contains("anchors: ***") || shown.contains("anchors: &word ***"), "{shown}");
+}
+
+#[test]
+fn what_is_no_secret_is_still_quoted() {
+    let shown = shown("a.yaml", "client:\n  a:\n    key: |\n      one\n    size: many\n    login: nobody\n");
+    assert!(shown.contains("size: many"), "{shown}");
+}

@@ -73,7 +73,6 @@ fn a_second_signal_while_components_close_ends_at_once() {
 #[test]
 fn a_configuration_that_is_refused_while_running_is_logged_with_its_code() {
     let mut life = Life::start(GOOD, &[]);
-    life.wait_for("serving");
     life.wait_for_log("\"message\":\"ready\"");
     life.configure(&GOOD.replace("[pool.main]", "[pool.main]\nsize = \"many\""));
     let line = life.wait_for_log("configuration refused");

@@ -20,6 +20,8 @@ pub(crate) struct Ended {
     pub(crate) code: i32,
     pub(crate) out: String,
     pub(crate) err: String,
+    /// What it logged meanwhile.
+    pub(crate) log: Vec<String>,
 }
 
 impl Life {
@@ -29,10 +31,25 @@ impl Life {
 
     /// With these variables in its environment.
     pub(crate) fn start_in(config: &str, flags: &[&str], env: &[(&str, &OsStr)]) -> Self {
+        Self::command(Command::new(program()), config, flags, env)
+    }
+
+    /// `examples/stages.rs`.
+    pub(crate) fn stages(config: &str, flags: &[&str]) -> Self {
+        Self::command(Command::new(example("stages")), config, flags, &[])
+    }
+
+    /// What this command runs.
+    pub(crate) fn command(
+        mut command: Command,
+        config: &str,
+        flags: &[&str],
+        env: &[(&str, &OsStr)],
+    ) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let file = dir.path().join("life.toml");
         std::fs::write(&file, config).unwrap();
-        let mut child = Command::new(program())
+        let mut child = command
             .arg("--config")
             .arg("life.toml")
             .args(flags)
@@ -50,6 +67,13 @@ impl Life {
     /// Reads on until the service says this.
     pub(crate) fn wait_for(&mut self, what: &str) {
         self.read_until(what, |line| line.strip_prefix("said: ") == Some(what));
+    }
+
+    /// Reads on until the service says something that begins like this, and returns it.
+    pub(crate) fn wait_for_said(&mut self, begin: &str) -> String {
+        let prefix = format!("said: {begin}");
+        let line = self.read_until(begin, |line| line.starts_with(&prefix));
+        line.trim_start_matches("said: ").to_owned()
     }
 
     /// Reads on until the service logs a line with this in it, and returns the line.
@@ -72,20 +96,32 @@ impl Life {
         assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn end(mut self) -> Ended {
-        let said: Vec<String> = self
-            .out
-            .map(|line| line.expect("text"))
-            .filter_map(|line| line.strip_prefix("said: ").map(str::to_owned))
-            .collect();
+        let (mut said, mut log) = (Vec::new(), Vec::new());
+        for line in self.out.map(|line| line.expect("text")) {
+            match line.strip_prefix("said: ") {
+                // A server begins at the same time as it is registered: either may be said first.
+                Some(line) if line.ends_with(" serves") => {}
+                Some(line) => said.push(line.to_owned()),
+                None => log.push(line),
+            }
+        }
         let mut err = String::new();
         self.child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
-        Ended { code: self.child.wait().unwrap().code().unwrap_or(-1), out: said.join("; "), err }
+        Ended { code: self.child.wait().unwrap().code().unwrap_or(-1), out: said.join("; "), err, log }
     }
 }
 
 pub(crate) fn program() -> PathBuf {
+    example("life")
+}
+
+pub(crate) fn example(name: &str) -> PathBuf {
     // target/debug/deps/it-HASH → target/debug/examples/life
     let test = std::env::current_exe().unwrap();
-    test.parent().and_then(Path::parent).unwrap().join("examples/life")
+    test.parent().and_then(Path::parent).unwrap().join("examples").join(name)
 }

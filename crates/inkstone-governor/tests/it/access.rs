@@ -92,6 +92,31 @@ async fn a_host_that_is_not_this_machine_is_refused() {
 }
 
 #[tokio::test]
+async fn idle_connections_make_room_for_new_ones() {
+    let service = Service::start("", "max_connections = 4").await;
+    let mut idle = Vec::new();
+    for _ in 0..20 {
+        idle.push(tokio::net::TcpStream::connect(service.address).await.unwrap());
+    }
+    assert_eq!(service.status("/live").await, StatusCode::OK);
+    // The oldest were closed.
+    let mut rest = Vec::new();
+    let ended = tokio::time::timeout(Duration::from_secs(10), idle[0].read_to_end(&mut rest)).await;
+    ended.expect("closed").unwrap_or_default();
+    service.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn heads_and_bodies_have_a_limit() {
+    let service = Service::start("", "").await;
+    let large = "x".repeat(100_000);
+    let request = client().get(format!("http://{}/live", service.address)).header("large", &large);
+    assert_eq!(request.send().await.unwrap().status(), StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+    assert_eq!(service.status("/live").await, StatusCode::OK);
+    service.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_client_that_sends_half_a_head_does_not_hold_up_the_stop() {
     let service = Service::start("", "").await;
     let mut silent = tokio::net::TcpStream::connect(service.address).await.unwrap();

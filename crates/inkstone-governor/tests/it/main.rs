@@ -3,13 +3,19 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic where it stands")]
 
 mod access;
+mod calls;
+mod endpoints;
+mod jobs;
+mod levels;
+mod metrics;
 mod pages;
+mod tls;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use inkstone_config::{Config, Live, Problems};
-use inkstone_core::{App, AppHandle, Component, Cx, Error, Health, Result, Server};
+use inkstone_core::{App, AppHandle, Component, Cx, Error, Health, Peer, Result, Server};
 use inkstone_governor::Governor;
 use reqwest::{Response, StatusCode};
 use schemars::JsonSchema;
@@ -42,6 +48,14 @@ impl Component for Patient {
 
     async fn build(config: Live<PatientConfig>, _cx: Cx) -> Result<Self, Error> {
         Ok(Self(config))
+    }
+
+    fn stats(&self) -> Vec<(&'static str, u64)> {
+        vec![("beds", 3)]
+    }
+
+    fn peers(&self) -> Vec<Peer> {
+        vec![Peer::up("10.0.0.1:80")]
     }
 
     async fn health(&self) -> Health {

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use inkstone_core::App;
+use inkstone_core::{App, AppHandle};
 use reqwest::StatusCode;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{Service, free_port};
 
@@ -59,14 +59,10 @@ async fn a_service_that_was_told_to_stop_is_not_ready_and_still_answers() {
 }
 
 #[tokio::test]
-async fn metrics_are_openmetrics_with_the_build_in_them() {
+async fn the_build_is_in_the_metrics_and_on_a_page_of_its_own() {
     let service = Service::start("", "").await;
-    let answer = service.get("/metrics").await;
-    let kind = answer.headers()["content-type"].to_str().unwrap().to_owned();
-    assert_eq!(kind, "application/openmetrics-text; version=1.0.0; charset=utf-8");
-    let text = answer.text().await.unwrap();
+    let text = service.get("/metrics").await.text().await.unwrap();
     assert!(text.contains("inkstone_build_info{name=\"clinic\",version=\""), "{text}");
-    assert!(text.ends_with("# EOF\n"), "{text}");
     let build = service.json("/build").await;
     assert_eq!(build["name"], "clinic");
     for key in
@@ -105,6 +101,17 @@ async fn configuration_is_shown_with_origins_and_without_secrets() {
 }
 
 /// An app over a file, as a pod has it.
+async fn until_counted(app: &AppHandle) -> String {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        let metrics = app.metrics().encode();
+        if metrics.contains("reload_total{result=\"rejected\"}") || Instant::now() > deadline {
+            return metrics;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 #[tokio::test]
 async fn a_refused_change_is_shown_with_its_place_and_the_old_values_stay() {
     let directory = tempfile::tempdir().unwrap();
@@ -119,23 +126,40 @@ async fn a_refused_change_is_shown_with_its_place_and_the_old_values_stay() {
     write("fine");
     let app = App::with_sources(inkstone_core::build_info!(), inkstone_config::Sources::new().file(&file));
     let service = Service::run(app, port).await;
-    write("impossible");
-    let deadline = Instant::now() + Duration::from_secs(10);
-    let rejected = loop {
-        let config = service.json("/config").await;
-        if !config["rejected"].is_null() {
-            break config;
+    let until = async |what: &str, is: fn(&Value) -> bool| {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            let config = service.json("/config").await;
+            if is(&config) {
+                return config;
+            }
+            assert!(Instant::now() < deadline, "not {what}: {config}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        assert!(Instant::now() < deadline, "not refused: {config}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
     };
+    let followed = until("followed", |config| config["watch"]["mode"] == "events").await;
+    assert_eq!(followed["watch"]["warnings"], json!([]));
+    write("poorly");
+    let applied = until("applied", |config| config["reloads"] == 1).await;
+    write("impossible");
+    let rejected = until("refused", |config| !config["rejected"].is_null()).await;
+    assert_eq!(rejected["sources"], applied["sources"]);
+    // The count comes a moment after the status.
+    let metrics = until_counted(&service.app).await;
+    for counted in ["applied", "rejected"] {
+        let line = format!("inkstone_config_reload_total{{result=\"{counted}\"}} 1");
+        assert!(metrics.contains(&line), "no {line} in {metrics}");
+    }
+    let hash = applied["sources"][0]["hash"].as_str().unwrap();
+    let info: Vec<_> = metrics.lines().filter(|line| line.starts_with("inkstone_config_info{")).collect();
+    assert!(info.len() == 1 && info[0].contains(hash), "{info:?} is not of {hash}");
     let problem = &rejected["rejected"]["problems"][0];
     assert_eq!((&problem["key"], &problem["line"]), (&json!("patient.zero.health"), &json!(5)), "{rejected}");
     assert!(problem["message"].as_str().unwrap().contains("nobody feels like this"));
     assert_ne!(rejected["rejected"]["sources"][0]["hash"], rejected["sources"][0]["hash"]);
     let effective = rejected["effective"].as_array().unwrap();
     let health = effective.iter().find(|value| value["key"] == "patient.zero.health").unwrap();
-    assert_eq!(health["value"], "fine");
+    assert_eq!(health["value"], "poorly");
     assert_eq!(service.status("/ready").await, StatusCode::OK);
     service.stop().await.unwrap();
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use http::uri::Scheme;
 use http::{HeaderValue, Request, Response, Uri, header::USER_AGENT, request};
+use inkstone_observe::trace;
 use tonic::Status;
 use tonic::body::Body;
 
@@ -40,7 +41,8 @@ impl Calls {
             Ok((response, link)) => {
                 source.settle();
                 let mut response = response.map(|body| Timed::new(Received::new(body, link.addr), deadline));
-                if self.debug {
+                // Who answered is for the six-tuple and the span.
+                if self.debug || trace::current_ids().is_some_and(|ids| ids.sampled) {
                     response.extensions_mut().insert(Found(link.label.clone()));
                 }
                 response

@@ -3,6 +3,7 @@
 use inkstone_config::{Code, Config, Dur, Fault, Problems};
 use inkstone_discover::{Policy, Target};
 use inkstone_guard::GuardConfig;
+use inkstone_observe::AccessConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -14,9 +15,9 @@ pub struct GrpcClientConfig {
     pub addr: Target,
     /// How calls are spread over the endpoints.
     pub balance: Policy,
-    /// Whether the service does not start without an endpoint to call.
-    pub required: bool,
-    /// Longest time a call waits for an endpoint, if its own deadline is not earlier; with `required`, so does the start.
+    /// Whether the start waits for an endpoint to call, for as long as `ready_timeout`, and fails without one.
+    pub connect_at_start: bool,
+    /// Longest time a call waits for an endpoint, if its own deadline is not earlier; with `connect_at_start`, so does the start.
     pub ready_timeout: Dur,
     /// Longest time to connect to one endpoint.
     pub connect_timeout: Dur,
@@ -25,6 +26,9 @@ pub struct GrpcClientConfig {
     /// Time-outs around each call.
     #[schemars(extend("x-live" = true))]
     pub guard: GuardConfig,
+    /// What the access log says of its calls.
+    #[schemars(extend("x-live" = true))]
+    pub access: AccessConfig,
 }
 
 /// How dead connections are found: the other side is asked whether it lives.
@@ -45,11 +49,12 @@ impl Default for GrpcClientConfig {
             addr: Target::default(),
             balance: Policy::default(),
             // services of one system start in any order
-            required: false,
+            connect_at_start: false,
             ready_timeout: Dur::from_secs(10),
             connect_timeout: Dur::from_secs(1),
             keep_alive: KeepAlive::default(),
             guard: GuardConfig::default(),
+            access: AccessConfig::default(),
         }
     }
 }
@@ -71,7 +76,7 @@ impl Config for GrpcClientConfig {
             let hint =
                 "set it to what is called: addr = \"k8s:///stock.shop:grpc\", or addr = \"127.0.0.1:9002\"";
             problems.push(
-                Fault::new(Code::MissingKey, "not set, and there is no default").key("addr").hint(hint),
+                Fault::new(Code::MissingKey, "`addr` is not set and has no default").key("addr").hint(hint),
             );
         }
         for (key, value) in [

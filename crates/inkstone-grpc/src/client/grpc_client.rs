@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use http::uri::Authority;
 use http::{Request, Response};
 use inkstone_config::{Code, Live};
-use inkstone_core::{Component, Cx, Error, Health};
+use inkstone_core::{Component, Cx, Error, Health, Peer};
 use inkstone_discover::{Resolution, ResolveError, Resolvers, Target};
 use inkstone_guard::{GuardLayer, GuardService};
 use inkstone_observe::Protocol;
@@ -65,6 +65,7 @@ impl GrpcClient {
 
         let guard =
             cx.guard(Protocol::RpcClient, target.to_string(), config.map(|config| config.guard.clone()));
+        let guard = guard.access(config.map(|config| config.access.clone()));
         let protocol = Calling { target: target.to_string().into() };
         let calls =
             Calls { links: links.clone(), ready_timeout: *settings.ready_timeout, debug: cx.app().debug() };
@@ -81,7 +82,7 @@ impl GrpcClient {
         }
         let message = format!("{}; waited {within}", self.inner.links.why());
         let hint = format!(
-            "start what is called, correct {name}.addr, or do not require it: {name}.required = false",
+            "start what is called, correct {name}.addr, or do not wait for it: {name}.connect_at_start = false",
             name = cx.name
         );
         Err(cx.fault(Code::ConnectFailed, message).target(&config.addr).hint(hint).into())
@@ -98,7 +99,7 @@ impl Component for GrpcClient {
         let resolution =
             resolvers.resolve(&settings.addr).map_err(|error| unresolvable(&error, &settings.addr, &cx))?;
         let client = Self::start(&config, &cx, resolution);
-        if settings.required {
+        if settings.connect_at_start {
             client.required(&settings, &cx).await?;
         }
         Ok(client)
@@ -106,6 +107,16 @@ impl Component for GrpcClient {
 
     async fn health(&self) -> Health {
         if self.inner.links.is_ready() { Health::Up } else { Health::Degraded(self.inner.links.why()) }
+    }
+
+    fn stats(&self) -> Vec<(&'static str, u64)> {
+        let peers = self.inner.links.peers();
+        let up = peers.iter().filter(|peer| peer.up).count();
+        vec![("endpoints", peers.len() as u64), ("connections", up as u64)]
+    }
+
+    fn peers(&self) -> Vec<Peer> {
+        self.inner.links.peers()
     }
 
     async fn close(&self) {

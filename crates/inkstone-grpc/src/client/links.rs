@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use hyper::client::conn::http2::SendRequest;
+use inkstone_core::Peer;
 use inkstone_discover::{Balancer, Endpoints};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -139,6 +140,17 @@ impl Links {
             state.closed = true;
             state.up = Arc::default();
         });
+    }
+
+    /// Every endpoint, and why those that cannot be called cannot.
+    pub(crate) fn peers(&self) -> Vec<Peer> {
+        let state = self.state.borrow();
+        let up = state.up.iter().map(|link| Peer::up(&*link.label));
+        let down = state.down.iter().map(|(addr, why)| {
+            let why = if why.is_empty() { "still connecting" } else { why };
+            Peer::down(addr.to_string(), why)
+        });
+        up.chain(down).collect()
     }
 
     /// Why no endpoint can be called.

@@ -2,6 +2,7 @@
 
 use inkstone_config::{Config, Dur, Problems};
 use inkstone_guard::GuardConfig;
+use inkstone_observe::AccessConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +10,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct GrpcServerConfig {
-    /// The address or name to listen on. `0.0.0.0` is every IPv4 address of the machine.
+    /// The address or name to listen on. Empty means `app.host`; `0.0.0.0` is every IPv4 address of the machine.
     pub host: String,
     /// The port to listen on. 0 takes a free one.
     pub port: u16,
@@ -28,28 +29,28 @@ pub struct GrpcServerConfig {
     /// that the caller sends holds as well.
     #[schemars(extend("x-live" = true))]
     pub guard: GuardConfig,
+    /// What the access log says of its calls.
+    #[schemars(extend("x-live" = true))]
+    pub access: AccessConfig,
 }
 
 impl Default for GrpcServerConfig {
     fn default() -> Self {
         Self {
-            // reachable by nobody else until somebody wants that
-            host: "127.0.0.1".to_owned(),
+            host: String::new(),
             port: 9090,
             reflection: true,
             max_streams: 1000,
             max_connection_age: Dur::ZERO,
             stream_grace: Dur::from_secs(5),
             guard: GuardConfig::unlimited(),
+            access: AccessConfig::server(),
         }
     }
 }
 
 impl Config for GrpcServerConfig {
     fn check(&self, problems: &mut Problems) {
-        if self.host.trim().is_empty() {
-            problems.reject("host", "is empty; expected an address such as 127.0.0.1, or 0.0.0.0 for all");
-        }
         if self.max_streams == 0 {
             problems.reject("max_streams", "is 0, which would refuse every call");
         }

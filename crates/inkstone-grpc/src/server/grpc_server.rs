@@ -25,7 +25,7 @@ use crate::server::config::GrpcServerConfig;
 use crate::server::health;
 use crate::server::methods::Methods;
 use crate::server::opening::Opening;
-use crate::server::serving::Serve;
+use crate::server::serving::{Catching, Serve};
 
 /// How often an idle connection is asked whether it still lives, and how long it may take to say so.
 const PING: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(10));
@@ -122,6 +122,7 @@ impl Server for GrpcServer {
         known.extend(OWN);
         let methods = Methods::new(&known, &described)
             .map_err(|error| self.failed("the descriptors cannot be read", &error))?;
+        self.cx.announce(Methods::interfaces(&known, &described));
         let (reporter, health) = tonic_health::server::health_reporter();
         self.routes.add_service(health);
         if config.reflection {
@@ -138,6 +139,7 @@ impl Server for GrpcServer {
             endpoint.to_string(),
             self.config.map(|config| config.guard.clone()),
         );
+        let guard = guard.access(self.config.map(|config| config.access.clone()));
         let stopping = self.cx.stopping();
         let reporting = health::follow(self.cx.app().clone(), self.services, reporter, stopping.clone());
         let methods = Arc::new(methods);
@@ -145,7 +147,7 @@ impl Server for GrpcServer {
         let streams_end = Arc::new(CancellationToken::new());
         let grace = self.config.map(|config| config.stream_grace);
         let grace = after_grace(stopping.clone(), grace, streams_end.clone());
-        let serving = transport(&config, guard, methods, streams_end)
+        let serving = transport(&config, guard, methods, streams_end, Catching::new(&self.cx))
             .add_routes(self.routes.routes())
             // The end of what comes in is its signal to stop.
             .serve_with_incoming_shutdown(incoming(listener, stopping), std::future::pending());
@@ -195,9 +197,10 @@ fn transport(
     guard: GuardLayer<Serving>,
     methods: Arc<Methods>,
     streams_end: Arc<CancellationToken>,
+    catching: Catching,
 ) -> tonic::transport::Server<impl Layer<tonic::service::Routes, Service = Guarded> + Clone + use<>> {
     let layer = tower::layer::layer_fn(move |routes| {
-        guard.layer(Serve::new(routes, methods.clone(), streams_end.clone()))
+        guard.layer(Serve::new(routes, methods.clone(), streams_end.clone(), catching.clone()))
     });
     let transport = tonic::transport::Server::builder()
         .http2_keepalive_interval(Some(PING.0))

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use inkstone_core::Interface;
 use prost::Message;
 use prost::bytes::Bytes;
 use prost_types::FileDescriptorSet;
@@ -42,6 +43,39 @@ impl Methods {
             }
         }
         Ok(methods)
+    }
+
+    /// What can be called of `services`: their methods as far as `descriptors` describe them, else the service alone.
+    pub(crate) fn interfaces(services: &[&str], descriptors: &[&[u8]]) -> Vec<Interface> {
+        let mut undescribed: HashSet<String> = services.iter().map(|&name| name.to_owned()).collect();
+        let mut found = Vec::new();
+        for set in descriptors {
+            // What cannot be read has been reported by `new`.
+            let Ok(set) = FileDescriptorSet::decode(*set) else { continue };
+            for file in set.file {
+                let package =
+                    file.package.as_deref().map(|package| format!("{package}.")).unwrap_or_default();
+                for described in &file.service {
+                    let service = format!("{package}{}", described.name());
+                    if !undescribed.remove(&service) {
+                        continue;
+                    }
+                    found.extend(described.method.iter().map(|method| Interface::Grpc {
+                        service: service.clone(),
+                        method: Some(method.name().to_owned()),
+                        client_streaming: method.client_streaming(),
+                        server_streaming: method.server_streaming(),
+                    }));
+                }
+            }
+        }
+        found.extend(undescribed.into_iter().map(|service| Interface::Grpc {
+            service,
+            method: None,
+            client_streaming: false,
+            server_streaming: false,
+        }));
+        found
     }
 
     /// The label of a call to `path`.

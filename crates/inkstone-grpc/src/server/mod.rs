@@ -11,4 +11,6 @@ mod serving;
 pub use config::GrpcServerConfig;
 pub(crate) use cut::Cut;
 pub use grpc_server::GrpcServer;
+pub(crate) use grpc_server::is_own;
 pub(crate) use methods::Methods;
+pub(crate) use serving::panicked;

@@ -2,14 +2,13 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use futures::FutureExt;
 use http::{Request, Response, StatusCode};
+use inkstone_core::{Catcher, Cx, Edge};
 use inkstone_guard::deadline;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
@@ -30,12 +29,32 @@ pub(crate) struct Serve<S> {
     inner: S,
     methods: Arc<Methods>,
     streams_end: Arc<CancellationToken>,
+    catching: Catching,
+}
+
+/// Catches the panics of handlers, and of the streams that they return.
+#[derive(Debug, Clone)]
+pub(crate) struct Catching {
+    handlers: Catcher,
+    streams: Catcher,
+}
+
+impl Catching {
+    pub(crate) fn new(cx: &Cx) -> Self {
+        let catcher = |edge| cx.app().catcher(edge, cx.name.clone());
+        Self { handlers: catcher(Edge::Handler), streams: catcher(Edge::Stream) }
+    }
 }
 
 impl<S> Serve<S> {
     /// Streams end when `streams_end` is cancelled.
-    pub(crate) fn new(inner: S, methods: Arc<Methods>, streams_end: Arc<CancellationToken>) -> Self {
-        Self { inner, methods, streams_end }
+    pub(crate) fn new(
+        inner: S,
+        methods: Arc<Methods>,
+        streams_end: Arc<CancellationToken>,
+        catching: Catching,
+    ) -> Self {
+        Self { inner, methods, streams_end, catching }
     }
 }
 
@@ -60,28 +79,32 @@ where
         let learning = self.methods.may_learn(path).then(|| (self.methods.clone(), path.to_owned()));
         let cut = Cut::default();
         let request = request.map(|body| Body::new(cut.request(body)));
-        let response = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
+        let Catching { handlers, streams } = self.catching.clone();
+        let response = match handlers.now(|| self.inner.call(request)) {
+            Ok(response) => handlers.run(response),
+            Err(_panicked) => return Box::pin(std::future::ready(Ok(panicked().into_http()))),
+        };
         Box::pin(async move {
             // The guard's time-out is in it. It is for the calls of the service: a watch of the health has no end.
             let deadline = if own { callers } else { deadline::current() };
             let response = match response.await {
                 Ok(Ok(response)) => response,
                 Ok(Err(never)) => match never {},
-                // The panic hook has written what happened and where.
-                Err(_panic) => {
-                    return Ok(
-                        Status::internal("the handler panicked; the server's log says where").into_http()
-                    );
-                }
+                Err(_panicked) => return Ok(panicked().into_http()),
             };
             let mut response =
-                response.map(|body| Body::new(Timed::new(body, deadline).until(streams_end, cut)));
+                response.map(|body| Body::new(Timed::new(body, deadline).until(streams_end, cut, streams)));
             if let Some((methods, path)) = learning {
                 learn(&methods, path, &mut response);
             }
             Ok(response)
         })
     }
+}
+
+/// What a client learns of a panic: the log has what it said and where.
+pub(crate) fn panicked() -> Status {
+    Status::internal("the handler panicked; the server's log says where")
 }
 
 /// Only a success proves that there is such a method: whoever stands in front of the service may refuse any path.

@@ -102,6 +102,23 @@ impl Service<http::Request<Body>> for Echo {
                     });
                     grpc.server_streaming(stall, request).await
                 }
+                // one message, and then a panic
+                "/test.v1.Echo/Fall" => {
+                    let fall = service_fn(|request: Request<Text>| async move {
+                        let more = tokio_stream::iter([0, 1]).then(move |message| {
+                            let text = request.get_ref().text.clone();
+                            async move {
+                                if message == 1 {
+                                    tokio::task::yield_now().await; // the first goes out while there is nothing more
+                                    panic!("on purpose");
+                                }
+                                Ok(Text { text })
+                            }
+                        });
+                        Ok::<_, Status>(Response::new(Box::pin(more) as Messages))
+                    });
+                    grpc.server_streaming(fall, request).await
+                }
                 // messages without end, as fast as they are taken
                 "/test.v1.Echo/Ever" => {
                     let ever = service_fn(|request: Request<Text>| async move {

@@ -37,7 +37,7 @@ fn in_debug_mode_each_call_is_one_line_with_the_callers_own_line() {
     for side in [" grpc grpc.echo ", " server.grpc server.grpc "] {
         for call in [
             "test.v1.Echo/Say Text { text: \"who\" } => OK Text { text: \"a\" }",
-            "test.v1.Echo/Say Text { text: \"missing\" } => NOT_FOUND \"there is no such text\"",
+            "test.v1.Echo/Say Text { text: \"missing\" } => NOT_FOUND there is no such text",
         ] {
             let shown = lines.iter().any(|line| line.contains(side) && line.contains(call));
             assert!(shown, "{side}{call} in {lines:#?}");

@@ -39,7 +39,8 @@ async fn a_target_may_be_a_list() {
 #[tokio::test]
 async fn a_required_target_that_cannot_be_reached_keeps_the_service_from_starting() {
     let dead = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let report = client(&format!("addr = \"{dead}\"\nrequired = true\nready_timeout = \"200ms\"")).await;
+    let report =
+        client(&format!("addr = \"{dead}\"\nconnect_at_start = true\nready_timeout = \"200ms\"")).await;
     for part in ["grpc.echo", &dead.to_string(), "connection refused", "waited 200ms", "starting.rs:"] {
         assert!(report.contains(part), "{part} in\n{report}");
     }

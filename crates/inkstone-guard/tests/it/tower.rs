@@ -1,13 +1,13 @@
 use std::convert::Infallible;
 use std::future::pending;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, response};
 use http_body_util::{BodyExt, Full, StreamBody};
 use inkstone_config::{Dur, Live};
-use inkstone_guard::{GuardConfig, GuardLayer, HttpProtocol, deadline};
+use inkstone_guard::{Guard, GuardConfig, GuardLayer, HttpProtocol, deadline};
+use inkstone_observe::Method;
 use tower::{Layer, ServiceExt, service_fn};
 
 use crate::{calls, guard};
@@ -19,8 +19,8 @@ struct Plain;
 impl HttpProtocol for Plain {
     const SERVER: bool = true;
 
-    fn method<B>(&self, request: &Request<B>) -> Arc<str> {
-        request.uri().path().into()
+    fn method<B>(&self, request: &Request<B>, guard: &Guard) -> Method {
+        guard.method(request.uri().path())
     }
 
     fn time_allowed(&self, request: &HeaderMap) -> Option<Duration> {

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
+mod access;
+mod cardinality;
 mod client;
 mod fixture;
 mod lifecycle;

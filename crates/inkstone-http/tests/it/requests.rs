@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use futures::StreamExt;
 use inkstone_http::Problem;
 use inkstone_http::axum::Router;
 use inkstone_http::axum::body::Body;
@@ -7,6 +8,9 @@ use inkstone_http::axum::extract::{ConnectInfo, Path};
 use inkstone_http::axum::http::StatusCode;
 use inkstone_http::axum::http::header::CONTENT_LENGTH;
 use inkstone_http::axum::routing::{get, post};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::client::{Client, get_http2};
 use crate::fixture::Service;
@@ -37,7 +41,37 @@ async fn a_handler_that_panics_gives_a_500_and_the_server_goes_on() {
     );
     assert!(!answer.body.contains("on purpose"), "what a panic says is not for clients");
     assert_eq!(client.get("/").await.status, 200, "on the same connection");
-    assert!(metrics(&service).contains("method=\"GET /falls\",code=\"500\""));
+    let metrics = metrics(&service);
+    assert!(metrics.contains("method=\"GET /falls\",code=\"500\""));
+    assert!(metrics.contains("inkstone_panic_total{where=\"handler\"} 1"), "{metrics}");
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_response_that_panics_while_it_is_sent_is_cut_off_and_the_server_goes_on() {
+    async fn falls() -> Body {
+        let frames = futures::stream::iter([0, 1]).then(async |frame| {
+            if frame == 1 {
+                tokio::task::yield_now().await; // the first part goes out while there is nothing more
+                panic!("on purpose");
+            }
+            Ok::<_, std::io::Error>("the first part")
+        });
+        Body::from_stream(frames)
+    }
+    let routes = Router::new().route("/falls", get(falls)).route("/", get(|| async { "hello" }));
+    let service = Service::start("", "0s", routes).await;
+    let mut raw = TcpStream::connect(service.addr).await.unwrap();
+    raw.write_all(b"GET /falls HTTP/1.1\r\nhost: test\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    raw.read_to_string(&mut answer).await.unwrap();
+    assert!(
+        answer.contains("the first part") && !answer.ends_with("0\r\n\r\n"),
+        "it looks complete: {answer}"
+    );
+    assert_eq!(Client::connect(service.addr).await.get("/").await.status, 200);
+    let metrics = metrics(&service);
+    assert!(metrics.contains("inkstone_panic_total{where=\"stream\"} 1"), "{metrics}");
     service.stop().await;
 }
 

@@ -1,5 +1,9 @@
-use inkstone_core::App;
+use inkstone_core::{App, Interface};
 use inkstone_http::HttpServer;
+use inkstone_http::axum::Router;
+use inkstone_http::axum::routing::get;
+
+use crate::fixture::Service;
 
 /// What `run` reports for these lines of `[server.http]`.
 async fn refusal(settings: &str) -> String {
@@ -34,8 +38,20 @@ async fn an_address_of_another_machine_is_refused() {
 
 #[tokio::test]
 async fn settings_that_cannot_work_are_refused_all_at_once() {
-    let report = refusal("host = \"\"\nheader_timeout = \"0s\"\nmax_streams = 0\nprot = 1").await;
-    for part in ["host", "header_timeout", "max_streams", "did you mean `port`"] {
+    let report = refusal("header_timeout = \"0s\"\nmax_streams = 0\nprot = 1").await;
+    for part in ["header_timeout", "max_streams", "did you mean `port`"] {
         assert!(report.contains(part), "{part} in\n{report}");
     }
+}
+
+#[tokio::test]
+async fn a_server_announces_its_routes_and_where_it_listens() {
+    let routes = Router::new().route("/orders/{id}", get(async || "").post(async || ""));
+    let service = Service::start("", "0s", routes).await;
+    let offers = service.app.offers();
+    assert_eq!((offers.len(), offers[0].kind, &*offers[0].name), (1, "server.http", "server.http"));
+    assert_eq!(offers[0].endpoint, Some(service.addr));
+    let route = |method: &str| Interface::Http { path: "/orders/{id}".to_owned(), method: method.to_owned() };
+    assert_eq!(offers[0].interfaces, [route("GET"), route("POST")]);
+    service.stop().await;
 }

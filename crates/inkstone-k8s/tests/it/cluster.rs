@@ -19,19 +19,19 @@ struct Shop {
     slices: Api<EndpointSlice>,
 }
 
-async fn start(state: &Path, listen: Option<SocketAddr>) -> Cluster {
+pub(crate) async fn start(state: &Path, listen: Option<SocketAddr>) -> Cluster {
     let _already = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let options = ClusterOptions::new(state, [std::env::current_exe().unwrap()]);
     Cluster::start(ClusterOptions { listen: listen.unwrap_or(options.listen), ..options }).await.unwrap()
 }
 
-async fn client(kubeconfig: &Path) -> Client {
+pub(crate) async fn client(kubeconfig: &Path) -> Client {
     let config = Kubeconfig::read_from(kubeconfig).unwrap();
     Client::try_from(Config::from_custom_kubeconfig(config, &KubeConfigOptions::default()).await.unwrap())
         .unwrap()
 }
 
-async fn apply<K>(api: &Api<K>, name: &str, object: &Value)
+pub(crate) async fn apply<K>(api: &Api<K>, name: &str, object: &Value)
 where
     K: kube::Resource<DynamicType = ()> + Clone + serde::de::DeserializeOwned + std::fmt::Debug,
 {

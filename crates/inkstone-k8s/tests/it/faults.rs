@@ -18,15 +18,20 @@ use crate::{expect, follow, resolver_of, until};
 
 /// An API whose answers a test writes: to listing number n, and to watching after it.
 #[derive(Clone)]
-struct Fake {
+pub(crate) struct Fake {
     listed: Arc<AtomicUsize>,
     list: fn(usize) -> (StatusCode, Value),
     watch: fn(usize) -> Vec<Value>,
 }
 
 impl Fake {
+    pub(crate) fn new(list: fn(usize) -> (StatusCode, Value), watch: fn(usize) -> Vec<Value>) -> Self {
+        let _already = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        Self { listed: Arc::default(), list, watch }
+    }
+
     /// Serves for as long as the runtime lives; the kubeconfig that leads to it.
-    async fn serve(self, dir: &Path) -> PathBuf {
+    pub(crate) async fn serve(self, dir: &Path) -> PathBuf {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let server = format!("http://{}", listener.local_addr().unwrap());
         let router = Router::new().fallback(any(answer)).with_state(self);
@@ -35,7 +40,7 @@ impl Fake {
     }
 }
 
-fn kubeconfig(dir: &Path, server: &str) -> PathBuf {
+pub(crate) fn kubeconfig(dir: &Path, server: &str) -> PathBuf {
     let file = dir.join("kubeconfig");
     let text = json!({
         "apiVersion": "v1", "kind": "Config", "current-context": "c",
@@ -49,7 +54,9 @@ fn kubeconfig(dir: &Path, server: &str) -> PathBuf {
 
 async fn answer(State(fake): State<Fake>, RawQuery(query): RawQuery) -> Response {
     let query = query.unwrap_or_default();
-    assert!(query.contains("labelSelector=kubernetes.io%2Fservice-name%3Dcatalog"), "{query}");
+    let selectors =
+        ["labelSelector=kubernetes.io%2Fservice-name%3Dcatalog", "fieldSelector=metadata.name%3Dcatalog"];
+    assert!(selectors.iter().any(|selector| query.contains(selector)), "{query}");
     if !query.contains("watch=") {
         let number = fake.listed.fetch_add(1, Ordering::SeqCst) + 1;
         let (code, body) = (fake.list)(number);
@@ -78,7 +85,7 @@ fn slice(version: usize, address: &str) -> Value {
     })
 }
 
-fn status(code: u16, message: &str) -> Value {
+pub(crate) fn status(code: u16, message: &str) -> Value {
     json!({ "apiVersion": "v1", "kind": "Status", "status": "Failure", "code": code, "message": message, "reason": "x" })
 }
 
@@ -97,6 +104,31 @@ async fn when_the_past_is_forgotten_everything_is_listed_again() {
     let mut catalog = follow(&fake.serve(dir.path()).await, "k8s:///catalog.shop:grpc");
     expect(&mut catalog, &["127.1.0.9:9002"]).await;
     assert_eq!(listed.load(Ordering::SeqCst), 2);
+}
+
+/// Two seconds of an API whose watches end with this code, again and again: how often it was asked to list.
+async fn listed_in_two_seconds(watch: fn(usize) -> Vec<Value>) -> usize {
+    let fake = Fake { listed: Arc::default(), list: |_| slices(10, "127.1.0.1"), watch };
+    let dir = tempfile::tempdir().unwrap();
+    let listed = fake.listed.clone();
+    let mut catalog = follow(&fake.serve(dir.path()).await, "k8s:///catalog.shop:grpc");
+    expect(&mut catalog, &["127.1.0.1:9002"]).await;
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await; // the time in which it must not ask too often
+    listed.load(Ordering::SeqCst)
+}
+
+#[tokio::test]
+async fn an_api_that_lists_and_refuses_to_watch_is_asked_ever_less_often() {
+    let refused = |_| vec![json!({ "type": "ERROR", "object": status(403, "may not watch") })];
+    let listed = listed_in_two_seconds(refused).await;
+    assert!((2..=7).contains(&listed), "listed {listed} times in 2 s");
+}
+
+#[tokio::test]
+async fn an_api_that_forgets_at_once_is_not_asked_without_a_pause() {
+    let forgotten = |_| vec![json!({ "type": "ERROR", "object": status(410, "too old") })];
+    let listed = listed_in_two_seconds(forgotten).await;
+    assert!((2..=25).contains(&listed), "listed {listed} times in 2 s");
 }
 
 #[tokio::test]

@@ -4,6 +4,8 @@
 
 mod cluster;
 mod faults;
+mod lease;
+mod source;
 
 use std::path::Path;
 use std::time::Duration;

@@ -91,7 +91,8 @@ async fn the_app_closes_it_when_it_stops() {
     let app = App::from_toml(
         "t.toml",
         &format!("app.drain = \"0s\"\n[sqlite.goods]\naddr = \"{}\"", file.display()),
-    );
+    )
+    .keep_running();
     let sqlite = app.load::<Sqlite>("sqlite.goods").build().await.unwrap();
     app.handle().stop();
     app.run().await.unwrap();
@@ -112,4 +113,13 @@ async fn a_database_that_another_process_reads_for_a_moment_is_waited_for() {
     sqlx::raw_sql("COMMIT").execute(&mut other).await.unwrap();
     let (sqlite, _app) = opening.await.unwrap();
     sqlite.unwrap();
+}
+
+#[tokio::test]
+async fn the_pool_says_how_many_connections_it_has_and_how_many_are_in_use() {
+    let database = Database::open("pool_size = 3").await;
+    let instance = database.app.instances().remove(0);
+    let (_one, _two) =
+        (database.sqlite.pool().acquire().await.unwrap(), database.sqlite.pool().acquire().await.unwrap());
+    assert_eq!(instance.stats(), [("connections", 2), ("idle", 0), ("in_use", 2), ("limit", 3)]);
 }

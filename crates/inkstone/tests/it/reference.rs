@@ -1,118 +1,180 @@
 //! Writes `docs/reference/` from the types, and fails when that changed a file: run it, and commit what it wrote.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use inkstone::KINDS;
-use inkstone::config::{CODES, kinds_schema};
-use serde_json::{Map, Value};
+use inkstone::config::{CODES, Key, Kind, Template, editor_schema};
+use inkstone::switches;
+use serde_json::Value;
 
 #[test]
 fn the_reference_is_current() {
-    let schema = kinds_schema(KINDS);
+    let mut files = vec![
+        (
+            "config.schema.json".to_owned(),
+            serde_json::to_string_pretty(&editor_schema(KINDS)).unwrap() + "\n",
+        ),
+        ("configuration.md".to_owned(), index()),
+        ("codes.md".to_owned(), codes()),
+        ("flags.md".to_owned(), flags()),
+    ];
+    files.extend(KINDS.iter().map(|kind| (format!("config/{}.md", kind.prefix), page(kind))));
     let mut stale = Vec::new();
-    let pretty = serde_json::to_string_pretty(&schema).unwrap() + "\n";
-    for (name, text) in
-        [("config.schema.json", pretty), ("configuration.md", configuration(&schema)), ("codes.md", codes())]
-    {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference").join(name);
-        if std::fs::read_to_string(&file).ok().as_deref() != Some(&text) {
+    for (name, text) in &files {
+        let file = reference().join(name);
+        if std::fs::read_to_string(&file).ok().as_ref() != Some(text) {
             std::fs::create_dir_all(file.parent().unwrap()).unwrap();
             std::fs::write(&file, text).unwrap();
             stale.push(format!("docs/reference/{name}"));
         }
     }
+    let pages: BTreeSet<_> = files.iter().map(|(name, _)| reference().join(name)).collect();
+    for entry in std::fs::read_dir(reference().join("config")).unwrap() {
+        let path = entry.unwrap().path();
+        if !pages.contains(&path) {
+            std::fs::remove_file(&path).unwrap();
+            stale.push(format!("{} (removed: no kind is called so)", path.display()));
+        }
+    }
     assert!(stale.is_empty(), "written anew, commit them: {}", stale.join(", "));
+}
+
+fn reference() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference")
 }
 
 const GENERATED: &str =
     "<!-- Generated from the types by `cargo test -p inkstone --features full`. Do not edit. -->\n";
 
-/// Every key of every kind: default, type, whether it applies live, and its doc sentence.
-fn configuration(schema: &Value) -> String {
+/// The list of kinds.
+fn index() -> String {
     let mut text = format!(
         "{GENERATED}# Configuration reference\n\nEvery table that Inkstone itself reads. A table that is left out or \
-         incomplete is completed with these defaults. *Live* keys apply without a restart.\n"
+         incomplete is completed with its defaults; every other table is the application's own. \
+         [flags.md](flags.md) has the command line and the environment, and [config.schema.json](config.schema.json) \
+         everything for an editor.\n\n| table | |\n| --- | --- |\n"
     );
     for kind in KINDS {
-        let table = table_of(schema, kind);
-        let doc = resolved(schema, table).get("description").and_then(Value::as_str).unwrap_or_default();
-        write!(text, "\n## `[{}]`\n\n{doc}\n\n", kind.pattern().replace('*', "NAME")).unwrap();
-        text.push_str("| key | default | type | live | |\n| --- | --- | --- | --- | --- |\n");
-        rows(schema, table, &(kind.default)(), "", false, &mut text);
+        let doc = kind.doc();
+        writeln!(text, "| [`[{}]`](config/{}.md) | {} |", shown(kind), kind.prefix, cell(&doc)).unwrap();
     }
     text
 }
 
-fn table_of<'a>(schema: &'a Value, kind: &inkstone::config::Kind) -> &'a Value {
-    let path = kind.prefix.split('.').fold(String::new(), |path, step| format!("{path}/properties/{step}"));
-    let path = if kind.wildcard { format!("{path}/additionalProperties") } else { path };
-    schema.pointer(&path).unwrap_or_else(|| panic!("no {path} in the schema"))
+fn shown(kind: &Kind) -> String {
+    kind.pattern().replace('*', "NAME")
 }
 
-fn rows(schema: &Value, table: &Value, default: &Value, prefix: &str, live: bool, text: &mut String) {
-    let nothing = Map::new();
-    let properties = resolved(schema, table).get("properties").and_then(Value::as_object).unwrap_or(&nothing);
-    for (name, property) in properties {
-        let (key, default) = (format!("{prefix}{name}"), &default[name]);
-        let target = resolved(schema, property);
-        let live = live || property.get("x-live") == Some(&Value::Bool(true));
-        if target.get("properties").is_some() {
-            rows(schema, property, default, &format!("{key}."), live, text);
-            continue;
-        }
-        let doc = property
-            .get("description")
-            .or(target.get("description"))
-            .and_then(Value::as_str)
-            .unwrap_or_default();
-        let doc = doc.replace('\n', " ").replace('|', "\\|");
-        let live = if live { "yes" } else { "" };
-        writeln!(text, "| `{key}` | {} | {} | {live} | {doc} |", shown(default), kind_of(target)).unwrap();
+/// Every key of one kind, and a file to begin with.
+fn page(kind: &Kind) -> String {
+    let mut text = format!(
+        "{GENERATED}# `[{}]`\n\n{}\n\nA change of a *live* key applies without a restart.\n\n\
+         | key | type | default | change | |\n| --- | --- | --- | --- | --- |\n",
+        shown(kind),
+        kind.doc()
+    );
+    let keys = kind.keys();
+    for key in &keys {
+        let change = if key.live { "live" } else { "restart" };
+        let doc = cell(&key.doc);
+        writeln!(text, "| `{}` | {} | {} | {change} | {doc} |", key.name(), form(key), default(key)).unwrap();
     }
-}
-
-/// Follows a `$ref` into `$defs`.
-fn resolved<'a>(schema: &'a Value, value: &'a Value) -> &'a Value {
-    match value.get("$ref").and_then(Value::as_str).and_then(|path| path.strip_prefix('#')) {
-        Some(path) => schema.pointer(path).unwrap_or(value),
-        None => value,
-    }
-}
-
-fn shown(default: &Value) -> String {
-    match default {
-        Value::Null => "–".to_owned(),
-        Value::Object(map) if map.is_empty() => "none".to_owned(),
-        other => format!("`{other}`"),
-    }
-}
-
-fn kind_of(target: &Value) -> String {
-    if let Some(choices) = target.get("enum").and_then(Value::as_array) {
-        return choices.iter().map(|choice| format!("`{choice}`")).collect::<Vec<_>>().join(" \\| ");
-    }
-    if let Some(choices) = target.get("oneOf").and_then(Value::as_array) {
-        let named: Vec<_> =
-            choices.iter().filter_map(|choice| choice.get("const")).map(|name| format!("`{name}`")).collect();
-        if !named.is_empty() {
-            return named.join(" \\| ");
+    for key in keys.iter().filter(|key| key.allowed.iter().any(|(_, doc)| !doc.is_empty())) {
+        write!(text, "\n`{}`:\n\n| value | |\n| --- | --- |\n", key.name()).unwrap();
+        for (value, doc) in &key.allowed {
+            writeln!(text, "| `{value:?}` | {} |", cell(doc)).unwrap();
         }
     }
-    let name = target.get("title").or(target.get("format")).or(target.get("type"));
-    match name {
-        Some(Value::String(name)) => name.clone(),
-        Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" or "),
-        _ => "any".to_owned(),
+    let name = if kind.wildcard { format!("{}.main", kind.prefix) } else { kind.prefix.to_owned() };
+    let example = Template::new().table(kind, "main").toml();
+    let example =
+        example.unwrap_or_else(|problems| panic!("{name} has a key without an example:\n{problems}"));
+    write!(text, "\n## Example\n\nWhat `inkstone config init {name}` writes:\n\n```toml\n{example}```\n")
+        .unwrap();
+    text
+}
+
+fn cell(doc: &str) -> String {
+    doc.replace('|', "\\|")
+}
+
+fn form(key: &Key) -> String {
+    if key.table {
+        return "table".to_owned();
     }
+    let values: Vec<_> = key.allowed.iter().map(|(value, _)| format!("`{value:?}`")).collect();
+    let form = if values.is_empty() { key.form.clone() } else { values.join(" \\| ") };
+    match key.unit {
+        Some(unit) => format!("{form} ({unit})"),
+        None => form,
+    }
+}
+
+fn default(key: &Key) -> String {
+    match &key.default {
+        _ if key.table => "–".to_owned(),
+        None | Some(Value::Null) => "–".to_owned(),
+        Some(Value::Object(map)) if map.is_empty() => "none".to_owned(),
+        Some(other) => format!("`{other}`"),
+    }
+}
+
+/// The command line and the environment of every service.
+fn flags() -> String {
+    let mut text = format!(
+        "{GENERATED}# Flags and environment\n\nWhat every service understands. Highest first: `--set`, the other flags, \
+         the environment, files in the order given, defaults. A variable that is empty counts as not set; one with a value \
+         that cannot be read is an error ([INK2001](codes.md#ink2001-bad-command-line-flag)), never a default.\n\n\
+         Beside these, `INKSTONE__TABLE__KEY` sets any key of [the configuration](configuration.md): \
+         `INKSTONE__SERVER__HTTP__PORT=8080` is `server.http.port`.\n\n\
+         | flag | variable | key | default | |\n| --- | --- | --- | --- | --- |\n"
+    );
+    let code = |text: Option<&str>| text.map_or_else(String::new, |text| format!("`{text}`"));
+    for switch in switches() {
+        let default = match switch.key {
+            Some(key) => default_of(key),
+            None => code(Some(switch.default.as_str()).filter(|default| !default.is_empty())),
+        };
+        let (flag, env) = (code(switch.flag.as_deref()), code(switch.env.as_deref()));
+        let (key, doc) = (code(switch.key), cell(&switch.doc));
+        writeln!(text, "| {} | {env} | {key} | {default} | {doc} |", cell(&flag)).unwrap();
+    }
+    text.push_str(
+        "\n`NO_COLOR` and `CLICOLOR` are heard wherever colours are shown. `RUST_BACKTRACE` has its usual meaning. \
+         The variables that a build leaves in a program are those of \
+         [`inkstone-build`](../../crates/inkstone-build/README.md).\n",
+    );
+    text
+}
+
+/// The default of a whole key, as its type has it.
+fn default_of(key: &str) -> String {
+    let kind =
+        KINDS.iter().find(|kind| key.strip_prefix(kind.prefix).is_some_and(|rest| rest.starts_with('.')));
+    let kind = kind.unwrap_or_else(|| panic!("no kind has the key {key}"));
+    let path = key[kind.prefix.len() + 1..].split('.');
+    let default = path.fold((kind.default)(), |table, step| {
+        table.get(step).unwrap_or_else(|| panic!("there is no key {key}")).clone()
+    });
+    if default == "" { String::new() } else { format!("`{default}`") }
 }
 
 /// Every start-error code with its page.
 fn codes() -> String {
     let mut text = format!(
-        "{GENERATED}# Error codes\n\nWhat `inkstone explain CODE` prints, in one page. The exit status follows `sysexits.h` where it has one.\n\n\
-         | code | | exit status |\n| --- | --- | --- |\n"
+        "{GENERATED}# Error codes\n\nWhat `inkstone explain CODE` prints, in one page. On a terminal an error is shown with the line it \
+         is about; elsewhere each is one JSON line on standard error, so that a log store can find it by its code.\n\n\
+         ## Exit statuses\n\nThose of `sysexits.h` where it has one. Of several errors the first decides.\n\n\
+         | status | when |\n| --- | --- |\n| 0 | the service stopped as it was told, all jobs went well, or `--check` found no error |\n"
     );
+    let statuses: BTreeSet<u8> = CODES.iter().map(|code| code.exit_status()).collect();
+    for status in statuses {
+        let titles = CODES.iter().filter(|code| code.exit_status() == status).map(|code| code.title());
+        writeln!(text, "| {status} | {} |", titles.collect::<Vec<_>>().join("; ")).unwrap();
+    }
+    text.push_str("\n## Codes\n\n| code | | exit status |\n| --- | --- | --- |\n");
     for code in CODES {
         writeln!(
             text,

@@ -2,8 +2,11 @@
 
 use std::{
     collections::BTreeMap,
+    future::poll_fn,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     sync::{Mutex, PoisonError, mpsc::Sender},
+    task::Poll,
     time::Duration,
 };
 
@@ -31,6 +34,25 @@ enum Work {
     Beginning,
 }
 
+/// Follows the source. A panic in it is a trouble of the source like any other, but one that lasts.
+async fn followed(Remote(follow): Remote, feed: Feed) {
+    let mut work = follow(feed.clone());
+    let ended = poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))) {
+        Ok(polled) => polled.map(Ok),
+        Err(panic) => Poll::Ready(Err(panic)),
+    });
+    if let Err(panic) = ended.await {
+        let said = panic
+            .downcast_ref::<&str>()
+            .copied()
+            .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        let message = format!("what follows it panicked: {}", said.unwrap_or("without a message"));
+        feed.failed(
+            Trouble::new(message).hint("restart the program; its log says where the panic was").lasting(),
+        );
+    }
+}
+
 impl Held {
     /// Understands the address; nothing is touched.
     pub(crate) fn open(source: &dyn RemoteSource, text: &str) -> Result<Self, Fault> {
@@ -46,8 +68,8 @@ impl Held {
     pub(crate) fn begin(&self) {
         let mut work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
         *work = match std::mem::replace(&mut *work, Work::Beginning) {
-            Work::Waiting(Remote(follow)) => {
-                Work::Begun(tokio::spawn(follow(self.feed.clone())).abort_handle())
+            Work::Waiting(remote) => {
+                Work::Begun(tokio::spawn(followed(remote, self.feed.clone())).abort_handle())
             }
             begun => begun,
         };

@@ -1,6 +1,10 @@
 //! Sources: files as every other, and what `--config` may name.
 
-use std::{ffi::OsStr, path::PathBuf};
+use std::{
+    ffi::OsStr,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use inkstone_config::{
     Code, Fault, Feed, Remote, RemoteAddress, RemoteDocument, RemoteSource, Settings, Sources, Trouble,
@@ -179,6 +183,49 @@ async fn an_address_that_the_source_cannot_use_is_a_start_error() {
     let settings = opened(&[], &["says://a", "says://a/x?cb=1", "says://a/x?timeout=soon"]).await;
     let problems = settings.problems();
     assert!(problems.iter().all(|fault| fault.code == Code::BadSource), "{problems}");
+}
+
+/// A source whose following panics: at once, or after its first content.
+struct Falls {
+    later: bool,
+}
+
+impl RemoteSource for Falls {
+    fn scheme(&self) -> &'static str {
+        "falls"
+    }
+
+    fn open(&self, _: &RemoteAddress) -> Result<Remote, Fault> {
+        let later = self.later;
+        Ok(Remote::new(move |feed: Feed| async move {
+            if later {
+                feed.put(vec![document("falls://h/a.toml", "[shelf]\n")]);
+                tokio::task::yield_now().await;
+            }
+            panic!("off the shelf");
+        }))
+    }
+}
+
+#[tokio::test]
+async fn a_source_that_panics_is_reported_at_the_start_and_as_lost_later() {
+    for later in [false, true] {
+        let sources = Sources::new().remote(Falls { later }).location("falls://h/a.toml?timeout=1h");
+        sources.fetch().await;
+        let settings = Settings::open(sources);
+        let start = Instant::now();
+        let said = loop {
+            let status = settings.status();
+            let trouble = status.sources.iter().find_map(|source| source.trouble.clone());
+            let said = if later { trouble } else { Some(settings.problems().to_string()) };
+            if let Some(said) = said {
+                break said;
+            }
+            assert!(start.elapsed() < Duration::from_secs(20), "nothing is said: {status:?}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        };
+        assert!(said.contains("panicked: off the shelf"), "{later}: {said}");
+    }
 }
 
 #[tokio::test]

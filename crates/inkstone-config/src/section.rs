@@ -1,6 +1,6 @@
 //! One table of the configuration as its type reads it.
 
-use std::panic::Location;
+use std::{cell::RefCell, panic::Location};
 
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
@@ -96,11 +96,16 @@ pub(crate) fn read<C: Config>(shape: &Shape, layers: &Layers, asked: &Asked) -> 
     strict(&view, &mut node, &mut Vec::new(), &mut faults);
     let mut value = None;
     if faults.iter().all(|fault| fault.code != Code::Internal && fault.code != Code::MissingTable) {
-        let attempt = |node: &Node| C::deserialize(Reader::new(node)).map(drop);
+        // The last attempt that succeeds is that of the whole tree.
+        let last = RefCell::new(None);
+        let attempt = |node: &Node| {
+            last.replace(Some(C::deserialize(Reader::new(node))?));
+            Ok(())
+        };
         let fit = fit(&view, &mut node, &default, &attempt, &mut faults);
         if fit != Fit::No {
             limits(&view, &node, &mut Vec::new(), &mut faults);
-            value = C::deserialize(Reader::new(&node)).ok();
+            value = last.take();
         }
         // Rules across keys say nothing about values that stand in for unknown ones, and a key that is wrong
         // already is not judged again.
